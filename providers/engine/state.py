@@ -1,0 +1,122 @@
+"""What the engine knows of one account, and the events that change it.
+
+An event carries the full new snapshot of one entity, so applying a log of events, in order,
+to an empty account gives its state; nothing else may change it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+from enum import StrEnum
+
+from providers.engine.reserves import Reserves
+from providers.models import Account, Order, OrderStatus, Position, Trade
+
+TERMINAL = frozenset(
+    {OrderStatus.FILLED, OrderStatus.CANCELLED, OrderStatus.REJECTED, OrderStatus.EXPIRED}
+)
+"""The statuses no order ever leaves."""
+
+
+class EventType(StrEnum):
+    """Which entity an event is about; also the `type` of its WebSocket frame."""
+
+    ORDER = "order"
+    POSITION = "position"
+    TRADE = "trade"
+    ACCOUNT = "account"
+
+
+@dataclass(frozen=True, slots=True)
+class Ledger:
+    """The money of an account: what was paid in, and what is there now, in `currency`."""
+
+    balance: Decimal
+    deposits: Decimal
+    currency: str
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One thing that happened: the entity as it is from now on.
+
+    `name` is the frame's `event`, such as ORDER_CREATED. `shown` is what the frame carries where
+    that is more than the entity: for an ACCOUNT event, the Account with its equity and margin.
+    """
+
+    type: EventType
+    name: str
+    entity: Order | Position | Trade | Ledger
+    at: datetime
+    shown: Account | None = None
+
+
+@dataclass(slots=True)
+class AccountState:
+    """Open orders, open positions and money of one account.
+
+    `last_time` is the largest timestamp given out; the next must be later. `reserves` and
+    `reducing` are kept in step with the orders, so that a decision need not visit all of them.
+    """
+
+    account: str
+    ledger: Ledger
+    last_time: datetime
+    orders: dict[str, Order] = field(default_factory=dict)
+    positions: dict[str, Position] = field(default_factory=dict)
+    reserves: Reserves = field(init=False, default_factory=Reserves)
+    reducing: set[str] = field(init=False, default_factory=set)
+
+    def __post_init__(self) -> None:
+        for order in self.orders.values():
+            self._count(order)
+
+    def apply(self, event: Event) -> None:
+        """Put the snapshot in; a terminal order or a flat position leaves the state."""
+        entity = event.entity
+        if isinstance(entity, Order):
+            self._put_order(entity)
+        elif isinstance(entity, Position):
+            self._put_position(entity)
+        elif isinstance(entity, Ledger):
+            self.ledger = entity
+        self.last_time = max(self.last_time, event.at)
+
+    def with_changes(
+        self, orders: dict[str, Order], positions: dict[str, Position], ledger: Ledger
+    ) -> AccountState:
+        """A view for computing figures: these changes made, open orders only as reserves."""
+        view = AccountState(self.account, ledger, self.last_time)
+        view.positions = {
+            id: held for id, held in {**self.positions, **positions}.items() if held.quantity
+        }
+        view.reserves = self.reserves.copy()
+        for order in orders.values():
+            before = self.orders.get(order.id)
+            if before is not None:
+                view.reserves.remove(before)
+            if order.status not in TERMINAL:
+                view.reserves.add(order)
+        return view
+
+    def _put_order(self, order: Order) -> None:
+        before = self.orders.pop(order.id, None)
+        if before is not None:
+            self.reserves.remove(before)
+            self.reducing.discard(before.id)
+        if order.status not in TERMINAL:
+            self.orders[order.id] = order
+            self._count(order)
+
+    def _count(self, order: Order) -> None:
+        self.reserves.add(order)
+        if order.reduce_only:
+            self.reducing.add(order.id)
+
+    def _put_position(self, position: Position) -> None:
+        if position.quantity:
+            self.positions[position.id] = position
+        else:
+            self.positions.pop(position.id, None)
