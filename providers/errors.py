@@ -95,9 +95,9 @@ class Conflict(TradingError):
 class OrderNotModifiable(Conflict):
     code = ErrorCode.ORDER_NOT_MODIFIABLE
 
-    def __init__(self, order_id: str, status: OrderStatus) -> None:
+    def __init__(self, order_id: str, status: OrderStatus, why: str | None = None) -> None:
         super().__init__(
-            f"Order {order_id} cannot be modified: it is {status.value}",
+            f"Order {order_id} cannot be modified: {why or f'it is {status.value}'}",
             {"resource": "order", "id": order_id, "status": status.value},
         )
 
@@ -118,9 +118,7 @@ class OrderRejected(TradingError):
     code = ErrorCode.ORDER_REJECTED
 
     def __init__(self, reject_reason: RejectReason, message: str, order_id: str | None) -> None:
-        super().__init__(
-            message, {"reject_reason": reject_reason.value, "order_id": order_id}
-        )
+        super().__init__(message, {"reject_reason": reject_reason.value, "order_id": order_id})
         self.reject_reason = reject_reason
 
 
@@ -138,9 +136,7 @@ class UnsupportedOperation(TradingError):
     code = ErrorCode.UNSUPPORTED_OPERATION
 
     def __init__(self, feature: str) -> None:
-        super().__init__(
-            f"This provider does not support {feature}", {"feature": feature}
-        )
+        super().__init__(f"This provider does not support {feature}", {"feature": feature})
 
 
 class ProviderError(TradingError):
