@@ -102,12 +102,14 @@ class AccountState:
         return view
 
     def _put_order(self, order: Order) -> None:
-        before = self.orders.pop(order.id, None)
+        before = self.orders.get(order.id)
         if before is not None:
             self.reserves.remove(before)
-            self.reducing.discard(before.id)
-        if order.status not in TERMINAL:
-            self.orders[order.id] = order
+            self.reducing.discard(order.id)
+        if order.status in TERMINAL:
+            self.orders.pop(order.id, None)
+        else:
+            self.orders[order.id] = order  # a changed order keeps its place: oldest first
             self._count(order)
 
     def _count(self, order: Order) -> None:

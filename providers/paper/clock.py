@@ -1,0 +1,121 @@
+"""The market clock: lets resting orders meet each new quote, in exactly one process at a time.
+
+Every worker runs one of these; the one that holds the lease in the store works, the others wait to
+take over when it lets go or dies. A tick asks the store which orders the quotes touch or time has
+run out for, and advances just those. Advancing an order twice at one quote does nothing the second
+time, so a tick repeated after a take-over is harmless.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+
+from providers.base import Clock, MarketData
+from providers.errors import ProviderUnavailable, SymbolNotFound
+from providers.paper.store import Lease, LeaseLost, Match, Reader, Store
+
+log = logging.getLogger(__name__)
+
+LEASE = "market-clock"
+AT_ONCE = 256
+"""Orders advanced together: what may share a commit, while requests still get their turn."""
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+Advance = Callable[[str, Sequence[str], Lease], Awaitable[None]]
+"""Brings orders of one account, by id and in this order, to the present."""
+
+AT_ONCE = 256
+"""Accounts advanced at the same time, so that a tick never crowds out the clients' commands."""
+
+
+class MarketClock:
+    """Drives the resting orders of one store on one market.
+
+    `advance` brings orders of an account to the present; `holder` names this process in the lease.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        market: MarketData,
+        advance: Advance,
+        *,
+        clock: Clock,
+        holder: str,
+        interval: timedelta,
+    ) -> None:
+        self._store = store
+        self._market = market
+        self._advance = advance
+        self._clock = clock
+        self._holder = holder
+        self._interval = interval
+        self._ttl = max(5 * interval, timedelta(seconds=5))
+        self._lease: Lease | None = None
+
+    async def run(self) -> None:
+        """Tick until cancelled; then let the next holder have the lease at once."""
+        try:
+            while True:
+                await self._turn()
+                await asyncio.sleep(self._until_next_tick())
+        finally:
+            if self._lease is not None:
+                with suppress(ProviderUnavailable):  # it runs out by itself
+                    await self._store.release_lease(self._lease)
+
+    async def _turn(self) -> None:
+        try:
+            if await self._hold():
+                await self.tick()
+        except LeaseLost:
+            log.info("another process drives the market clock now")
+            self._lease = None
+        except ProviderUnavailable as error:
+            log.warning("the market clock missed a tick: %s", error)
+
+    async def _hold(self) -> bool:
+        now = self._clock()
+        if self._lease is not None:
+            self._lease = await self._store.renew_lease(self._lease, self._ttl, now)
+            return True
+        self._lease = await self._store.acquire_lease(LEASE, self._holder, self._ttl, now)
+        if self._lease is not None:
+            log.info("this process drives the market clock")
+        return self._lease is not None
+
+    async def tick(self) -> int:
+        """Advance every order that the present quotes or its expiry touch; returns how many."""
+        lease = self._lease
+        if lease is None:
+            raise LeaseLost
+        matches = await self._store.read(self._touched)
+        accounts = list(_by_account(matches).items())
+        for first in range(0, len(accounts), AT_ONCE):
+            crowd = accounts[first : first + AT_ONCE]
+            await asyncio.gather(*(self._advance(*each, lease) for each in crowd))
+        return len(matches)
+
+    def _touched(self, reader: Reader) -> list[Match]:
+        now = self._clock()
+        matches = reader.expired(now)
+        for symbol in reader.working_symbols():
+            with suppress(SymbolNotFound):  # not listed any more: nothing there can trade
+                quote = self._market.quote(symbol, now)
+                matches += reader.triggered(symbol, quote.bid, quote.ask)
+        return matches
+
+    def _until_next_tick(self) -> float:
+        """Seconds until quotes change next."""
+        return ((EPOCH - self._clock()) % self._interval).total_seconds()
+
+
+def _by_account(matches: Iterable[Match]) -> dict[str, list[str]]:
+    """The orders of each account, in the order in which they act."""
+    orders: dict[str, list[str]] = {}
+    for account, order_id in matches:
+        orders.setdefault(account, []).append(order_id)
+    return orders

@@ -1,0 +1,76 @@
+"""The options of the paper exchange, each from `TRADING_API_PAPER_` and its name in upper case."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from decimal import Decimal
+from enum import StrEnum
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator, Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+PREFIX = "TRADING_API_PAPER_"
+
+
+class Fault(StrEnum):
+    """A failure that every operation of the exchange answers with, to try a client against it."""
+
+    NONE = "none"
+    UNAVAILABLE = "unavailable"
+    RATE_LIMITED = "rate_limited"
+    PROVIDER_ERROR = "provider_error"
+    CRASH = "crash"
+
+
+class Synchronous(StrEnum):
+    """SQLite's durability: FULL survives a power cut, NORMAL a crash of the process."""
+
+    FULL = "FULL"
+    NORMAL = "NORMAL"
+
+
+def _seconds(value: Any) -> Any:
+    """Text that is a number, which pydantic would not take for seconds."""
+    try:
+        return float(value) if isinstance(value, str) else value
+    except ValueError:
+        return value
+
+
+class PaperSettings(BaseSettings):
+    """Raises pydantic's ValidationError for a value out of range."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX, env_file=".env", extra="ignore", frozen=True, hide_input_in_errors=True
+    )
+
+    initial_balance: Decimal = Field(
+        Decimal(100_000), ge=0, description="What a new account is given, in its currency."
+    )
+    currency: str = Field(
+        "USD",
+        pattern="^[A-Z]{3}$",
+        description="Currency of the accounts; only instruments paid in it can be traded.",
+    )
+    maker_fee: Decimal = Field(
+        Decimal("0.0002"), ge=0, lt=1, description="Commission of a resting fill, of its notional."
+    )
+    taker_fee: Decimal = Field(
+        Decimal("0.0005"), ge=0, lt=1, description="Commission of a taking fill, of its notional."
+    )
+    seed: int = Field(0, description="The synthetic market: the same seed, the same prices.")
+    volatility: Decimal = Field(
+        Decimal(1), ge=0, le=10, description="Multiplies the synthetic market's; 0 freezes it."
+    )
+    tick_interval: Annotated[timedelta, BeforeValidator(_seconds)] = Field(
+        timedelta(seconds=1), gt=timedelta(0), description="How often quotes change, in seconds."
+    )
+    synchronous: Synchronous = Field(
+        Synchronous.FULL, description="FULL survives a power cut, NORMAL a crash of the process."
+    )
+    fault: Fault = Field(
+        Fault.NONE,
+        description="Answer every call with a failure, to try a client against it: unavailable"
+        " (503), rate_limited (429), provider_error (502) or crash (500).",
+    )
