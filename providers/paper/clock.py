@@ -21,8 +21,6 @@ from providers.paper.store import Lease, LeaseLost, Match, Reader, Store
 log = logging.getLogger(__name__)
 
 LEASE = "market-clock"
-AT_ONCE = 256
-"""Orders advanced together: what may share a commit, while requests still get their turn."""
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 Advance = Callable[[str, Sequence[str], Lease], Awaitable[None]]
 """Brings orders of one account, by id and in this order, to the present."""
