@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from decimal import Decimal
 
-from providers.engine.fills import LIMITED, STOPS
+from providers.engine.fills import LIMITED, STOPS, marketable
 from providers.engine.margin import shortfall
 from providers.engine.money import is_multiple
 from providers.engine.reserves import Resting, expected_price
@@ -47,7 +47,10 @@ def refusal_of_change(
     assert instrument is not None, "a working order has an instrument"  # noqa: S101
     before = state.reserves.of(order.symbol, order.side)
     rest = before.plus(-order.remaining_quantity, expected_price(order))
-    after = with_order(rest, changed, world)
+    if marketable(order, world.quote(order.symbol)):  # it has met the quote, and rests
+        after = rest.plus(changed.remaining_quantity, expected_price(changed))
+    else:
+        after = with_order(rest, changed, world)
     return off_step(changed, instrument) or unaffordable(state, changed, world, (before, after))
 
 

@@ -43,7 +43,10 @@ def execute(turn: Turn, order: Order, *, resting: bool) -> Order:
     if triggers(order, quote):
         order = turn.order_event("ORDER_MODIFIED", triggered(turn, order))
         resting = False  # it takes, like an order that has just arrived
-    at = capped(fill_for(order, quote, resting=resting), room(turn, order))
+    instrument = turn.world.instrument(order.symbol)
+    assert instrument is not None, "a working order has an instrument"  # noqa: S101
+    lot = instrument.quantity_increment
+    at = capped(fill_for(order, quote, lot, resting=resting), room(turn, order))
     if at is None:
         return order
     order = fill(turn, order, at)

@@ -12,6 +12,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from decimal import Decimal
 
+from providers.engine.money import trim
 from providers.engine.world import touch
 from providers.models import Order, OrderType, Quote, Side, TimeInForce
 
@@ -56,16 +57,18 @@ def marketable(order: Order, quote: Quote) -> bool:
     return price <= order.limit_price if order.side is Side.BUY else price >= order.limit_price
 
 
-def fill_for(order: Order, quote: Quote, *, resting: bool) -> Fill | None:
+def fill_for(order: Order, quote: Quote, lot: Decimal, *, resting: bool) -> Fill | None:
     """The fill of a triggered or plain order against this quote, or None.
 
-    Taking, it pays the touch; resting, it gets its limit. Either way at most the size shown, and
-    an FOK order all or nothing.
+    Taking, it pays the touch; resting, it gets its limit. Either way at most the size shown, in
+    whole lots, so that what is left can be traded too; and an FOK order all or nothing.
     """
     if not marketable(order, quote):
         return None
     price, size = touch(quote, order.side)
-    quantity = order.remaining_quantity if size is None else min(order.remaining_quantity, size)
+    quantity = order.remaining_quantity
+    if size is not None and size < quantity:
+        quantity = trim(size - size % lot)
     if order.time_in_force is TimeInForce.FOK and quantity < order.remaining_quantity:
         return None
     if not quantity:

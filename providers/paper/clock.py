@@ -74,6 +74,8 @@ class MarketClock:
             self._lease = None
         except ProviderUnavailable as error:
             log.warning("the market clock missed a tick: %s", error)
+        except Exception:  # a bug met in one tick must not stop the market for good
+            log.exception("the market clock missed a tick")
 
     async def _hold(self) -> bool:
         now = self._clock()

@@ -1,0 +1,320 @@
+"""One account on a market set by hand: the given, when and then of the engine's tests.
+
+>>> desk = Desk(balance="10000")
+>>> desk.quote("99", "100", size="10")
+>>> order = desk.buy("4")
+>>> desk.happened
+['ORDER_CREATED', 'ORDER_FILLED', 'TRADE_FILLED', 'POSITION_OPENED']
+>>> row(order, "status filled_quantity average_fill_price")
+'FILLED 4 100'
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from enum import StrEnum
+from typing import Any, TypeVar
+
+from pydantic import BaseModel
+
+from providers.base import Instrument
+from providers.engine import orders as engine
+from providers.engine.margin import figures
+from providers.engine.sessions import session_end
+from providers.engine.state import AccountState, Event, Ledger
+from providers.engine.world import Decision, Rules, World
+from providers.errors import TradingError
+from providers.models import (
+    Account,
+    AssetClass,
+    CancelOrderResult,
+    CloseOrderType,
+    ClosePositionRequest,
+    ModifyOrderRequest,
+    Order,
+    OrderRequest,
+    OrderType,
+    Position,
+    Quote,
+    Side,
+    TimeInForce,
+    Trade,
+)
+
+T = TypeVar("T")
+
+OPENING = datetime(2025, 1, 15, 15, 0, tzinfo=UTC)
+"""A Wednesday, 10:00 in New York."""
+
+INSTRUMENTS = {
+    instrument.symbol: instrument
+    for instrument in (
+        Instrument(
+            symbol="AAPL",
+            asset_class=AssetClass.STOCK,
+            price_increment=Decimal("0.01"),
+            quantity_increment=Decimal(1),
+        ),
+        Instrument(
+            symbol="EUR/USD",
+            asset_class=AssetClass.FOREX,
+            price_increment=Decimal("0.00001"),
+            quantity_increment=Decimal(1),
+        ),
+        Instrument(
+            symbol="BTC/USD",
+            asset_class=AssetClass.CRYPTO,
+            price_increment=Decimal("0.01"),
+            quantity_increment=Decimal("0.0001"),
+        ),
+        Instrument(
+            symbol="DUST/USD",
+            asset_class=AssetClass.CRYPTO,
+            price_increment=Decimal("1E-18"),
+            quantity_increment=Decimal("1E-18"),
+        ),
+        Instrument(
+            symbol="SAP",
+            asset_class=AssetClass.STOCK,
+            price_increment=Decimal("0.01"),
+            quantity_increment=Decimal(1),
+            currency="EUR",
+        ),
+    )
+}
+
+
+class Desk:
+    """An account with its events applied, and the commands to move it.
+
+    Money and quantities go in as text. A refused command raises its TradingError, after its
+    events. `happened` are the names of the last command's events, `log` all events, `orders` and
+    `positions` the last snapshot of each, also of what has ended.
+    """
+
+    def __init__(
+        self,
+        balance: str = "1000000",
+        *,
+        maker_fee: str = "0",
+        taker_fee: str = "0",
+        leverage: str = "1",
+        at: datetime = OPENING,
+    ) -> None:
+        ledger = Ledger(Decimal(balance), Decimal(balance), "USD")
+        self.now = at
+        self.opening = AccountState("acc", ledger, at - timedelta(days=1))
+        self.state = AccountState("acc", ledger, at - timedelta(days=1))
+        self.rules = Rules(
+            maker_fee=Decimal(maker_fee), taker_fee=Decimal(taker_fee), leverage=Decimal(leverage)
+        )
+        self.quotes: dict[str, Quote] = {}
+        self.log: list[Event] = []
+        self.happened: list[str] = []
+        self.orders: dict[str, Order] = {}
+        self.positions: dict[str, Position] = {}
+        self.trades: list[Trade] = []
+        self._made = 0
+
+    # Given
+
+    def quote(
+        self,
+        bid: str,
+        ask: str,
+        *,
+        symbol: str = "AAPL",
+        size: str | None = "1000000",
+        bid_size: str | None = None,
+        ask_size: str | None = None,
+    ) -> None:
+        """A second later there is a new quote; resting orders have not met it yet."""
+        self.now += timedelta(seconds=1)
+        self.quotes[symbol] = Quote(
+            symbol=symbol,
+            provider="desk",
+            bid=Decimal(bid),
+            ask=Decimal(ask),
+            bid_size=_decimal(bid_size or size),
+            ask_size=_decimal(ask_size or size),
+            last=Decimal(bid),
+            timestamp=self.now,
+        )
+
+    def world(self) -> World:
+        return World(
+            now=self.now,
+            new_id=self._new_id,
+            quote=self.quotes.__getitem__,
+            instrument=INSTRUMENTS.get,
+            session_end=session_end,
+            rules=self.rules,
+        )
+
+    # When
+
+    def buy(self, quantity: str, order_type: str = "MARKET", **fields: Any) -> Order:
+        return self.submit(request("BUY", quantity, order_type, **fields))
+
+    def sell(self, quantity: str, order_type: str = "MARKET", **fields: Any) -> Order:
+        return self.submit(request("SELL", quantity, order_type, **fields))
+
+    def place(self, text: str) -> Order:
+        """Submit an order written as in `order_of`."""
+        return self.submit(order_of(text))
+
+    def submit(self, order: OrderRequest) -> Order:
+        return self._do(engine.submit(self.state, order, self.world()))
+
+    def modify(self, order: Order, **changes: str | None) -> Order:
+        """Change the order as it is now, wherever the given snapshot comes from."""
+        change = ModifyOrderRequest(**{k: _decimal(v) for k, v in changes.items()})
+        return self._do(engine.modify(self.state, self.orders[order.id], change, self.world()))
+
+    def cancel(self, order: Order) -> CancelOrderResult:
+        return self._do(engine.cancel(self.state, self.orders[order.id], self.world()))
+
+    def close(
+        self, position: Position, quantity: str | None = None, *, limit: str | None = None
+    ) -> Order:
+        how = ClosePositionRequest(
+            quantity=_decimal(quantity),
+            order_type=CloseOrderType.LIMIT if limit else None,
+            limit_price=_decimal(limit),
+        )
+        return self._do(engine.close(self.state, position, how, self.world()))
+
+    def tick(self, bid: str, ask: str, *, symbol: str = "AAPL", **sizes: str | None) -> None:
+        """A new quote, which every open order then meets, as the market clock does it."""
+        self.quote(bid, ask, symbol=symbol, **sizes)
+        self.meet()
+
+    def wait(self, until: datetime) -> None:
+        """Time passes and the market clock comes round; quotes stay as they are."""
+        self.now = until
+        self.meet()
+
+    def meet(self) -> None:
+        """Let every open order meet its present quote, the oldest first."""
+        happened = []
+        for order in sorted(self.state.orders.values(), key=lambda order: order.created_at):
+            still_open = self.state.orders.get(order.id)
+            if still_open is not None:
+                self._do(engine.advance(self.state, still_open, self.world()))
+                happened += self.happened
+        self.happened = happened
+
+    # Then
+
+    @property
+    def position(self) -> Position:
+        """The only open position."""
+        (position,) = self.state.positions.values()
+        return position
+
+    @property
+    def account(self) -> Account:
+        return figures(self.state, self.world())
+
+    def _do(self, decision: Decision[T]) -> T:
+        self.happened = [event.name for event in decision.events]
+        for event in decision.events:
+            self._note(event)
+        if isinstance(decision.result, TradingError):
+            raise decision.result
+        return decision.result
+
+    def _note(self, event: Event) -> None:
+        self.log.append(event)
+        self.state.apply(event)
+        entity = event.entity
+        if isinstance(entity, Order):
+            self.orders[entity.id] = entity
+        elif isinstance(entity, Position):
+            self.positions[entity.id] = entity
+        elif isinstance(entity, Trade):
+            self.trades.append(entity)
+
+    def _new_id(self, prefix: str) -> str:
+        self._made += 1
+        return f"{prefix}_{self._made}"
+
+
+def request(
+    side: str,
+    quantity: str,
+    order_type: str = "MARKET",
+    *,
+    symbol: str = "AAPL",
+    limit: str | None = None,
+    stop: str | None = None,
+    tif: str | None = None,
+    client_order_id: str | None = None,
+) -> OrderRequest:
+    return OrderRequest(
+        symbol=symbol,
+        side=Side(side),
+        quantity=Decimal(quantity),
+        order_type=OrderType(order_type),
+        limit_price=_decimal(limit),
+        stop_price=_decimal(stop),
+        time_in_force=TimeInForce(tif) if tif else None,
+        client_order_id=client_order_id,
+    )
+
+
+def order_of(text: str) -> OrderRequest:
+    """An order in words, the stop before the limit; of AAPL unless it says `of`.
+
+    `BUY 4`, `SELL 4 LIMIT 105 IOC`, `BUY 4 STOP 110 DAY`, `BUY 4 STOP_LIMIT 110 111 of BTC/USD`
+    """
+    order, _, symbol = text.partition(" of ")
+    side, quantity, *rest = order.split()
+    order_type = rest.pop(0) if rest else "MARKET"
+    stop = rest.pop(0) if order_type in ("STOP", "STOP_LIMIT") else None
+    limit = rest.pop(0) if order_type in ("LIMIT", "STOP_LIMIT") else None
+    tif = rest.pop(0) if rest else None
+    assert rest == [], f"{text!r} says more than an order takes"
+    return request(
+        side, quantity, order_type, symbol=symbol or "AAPL", limit=limit, stop=stop, tif=tif
+    )
+
+
+def row(entity: BaseModel, fields: str) -> str:
+    """Some fields of an order, position, trade or account, as text: `FILLED 4 100`."""
+    return " ".join(_text(getattr(entity, field)) for field in fields.split())
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, Decimal):
+        return plain(value)
+    if isinstance(value, StrEnum):
+        return value.value
+    return "-" if value is None else str(value)
+
+
+def plain(value: Decimal) -> str:
+    """The number in plain notation without trailing zeros."""
+    text = format(value, "f")
+    return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+def _decimal(text: str | None) -> Decimal | None:
+    return None if text is None else Decimal(text)
+
+
+def picture(state: AccountState) -> dict[str, Any]:
+    """Everything an account state holds, as a value of its own that can be compared."""
+    return {
+        "ledger": state.ledger,
+        "last_time": state.last_time,
+        "orders": dict(state.orders),
+        "positions": dict(state.positions),
+        "reserves": {
+            (symbol, side): state.reserves.of(symbol, side)
+            for symbol in state.reserves.symbols()
+            for side in Side
+        },
+        "reducing": set(state.reducing),
+    }
