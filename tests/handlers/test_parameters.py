@@ -33,8 +33,8 @@ async def asked(api: httpx.AsyncClient, provider: Any, url: str) -> Any:
         ("status=OPEN&status=FILLED", OrderQuery(status=(OrderStatus.OPEN, OrderStatus.FILLED))),
         ("limit=1", OrderQuery(limit=1)),
         (
-            "client_order_id=a%20b&oco_group_id=g",
-            OrderQuery(client_order_id="a b", oco_group_id="g"),
+            "client_order_id=a%2Bb&oco_group_id=g",
+            OrderQuery(client_order_id="a+b", oco_group_id="g"),
         ),
         ("since=2025-01-15T09:00:00Z", OrderQuery(since=MORNING)),
         ("since=2025-01-15t09:00:00z", OrderQuery(since=MORNING)),

@@ -1,0 +1,111 @@
+"""How a check says what must hold.
+
+A check raises `Failure` where the server breaks the requirement, `NotDeclared` where the server
+does not claim the feature, and `NotExercised` where the circumstances (an account without money,
+a market that is closed) kept the check from seeing what it judges.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from decimal import Decimal
+from typing import Any, Final, TypeVar
+
+from contract_tests.traffic import Exchange
+
+T = TypeVar("T")
+
+PATIENCE: Final = 15.0
+"""Seconds that a check waits for something the market must bring about."""
+
+
+class Failure(AssertionError):
+    """The server breaks the requirement: what was judged, what was expected, what came."""
+
+    def __init__(
+        self, what: str, *, expected: object, actual: object, exchange: Exchange | None = None
+    ) -> None:
+        super().__init__(what)
+        self.what = what
+        self.expected = expected
+        self.actual = actual
+        self.exchange = exchange
+
+    def __str__(self) -> str:
+        lines = [self.what, f"  expected: {self.expected}", f"  actual:   {self.actual}"]
+        if self.exchange is not None:
+            lines.append(self.exchange.render())
+        return "\n".join(lines)
+
+
+class Overdue(Failure):
+    """What should have come about in time did not."""
+
+
+class NotDeclared(Exception):
+    """The server does not claim what the check would judge."""
+
+
+class NotExercised(Exception):
+    """The check could not bring about the situation it judges."""
+
+
+def equal(actual: object, expected: object, what: str, exchange: Exchange | None = None) -> None:
+    """Raise Failure unless both are equal."""
+    if actual != expected:
+        raise Failure(what, expected=repr(expected), actual=repr(actual), exchange=exchange)
+
+
+def one_of(actual: object, expected: set[Any], what: str, exchange: Exchange | None = None) -> None:
+    """Raise Failure unless the value is one of those expected."""
+    if actual not in expected:
+        allowed = " or ".join(sorted(map(repr, expected)))
+        raise Failure(what, expected=allowed, actual=repr(actual), exchange=exchange)
+
+
+def that(
+    holds: bool,
+    what: str,
+    *,
+    expected: object,
+    actual: object,
+    exchange: Exchange | None = None,
+) -> None:
+    """Raise Failure unless the condition holds."""
+    if not holds:
+        raise Failure(what, expected=expected, actual=actual, exchange=exchange)
+
+
+def dec(value: Any, what: str = "a decimal") -> Decimal:
+    """A decimal string of an answer as Decimal; raises Failure when it is none."""
+    if not isinstance(value, str):
+        raise Failure(what, expected="a decimal string", actual=repr(value))
+    try:
+        return Decimal(value)
+    except ArithmeticError:
+        raise Failure(what, expected="a decimal string", actual=repr(value)) from None
+
+
+def plain(value: Decimal) -> str:
+    """A Decimal as the wire wants it: plain notation, no trailing zeros beyond the point."""
+    text = format(value, "f")
+    return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+def eventually(
+    probe: Callable[[], T],
+    satisfied: Callable[[T], bool],
+    what: str,
+    *,
+    within: float = PATIENCE,
+) -> T:
+    """Ask until the answer satisfies; raises Overdue with the last answer when time is up."""
+    deadline = time.monotonic() + within
+    while True:
+        last = probe()
+        if satisfied(last):
+            return last
+        if time.monotonic() > deadline:
+            raise Overdue(what, expected=f"within {within:g} s", actual=f"still {last!r}")
+        time.sleep(0.05)

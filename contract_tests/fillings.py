@@ -1,0 +1,106 @@
+"""Bringing about fills whose price, size and moment a check can know."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from decimal import Decimal
+from typing import TypeVar
+
+from contract_tests.api import Api, Body
+from contract_tests.expect import NotExercised, Overdue, dec, eventually, plain
+from contract_tests.market import Instrument, Quote
+
+T = TypeVar("T")
+ATTEMPTS = 12
+
+
+def while_quote_stands(api: Api, symbol: str, act: Callable[[Quote], T]) -> tuple[Quote, T]:
+    """Act between two looks at the same quote, so that it is the one that was traded on.
+
+    Where the quote changed in between, what was done is undone and tried again.
+    """
+    for _ in range(ATTEMPTS):
+        quote = api.quote(symbol)
+        done = act(quote)
+        if api.quote(symbol) == quote:
+            return quote, done
+        api.clean_up()
+    raise NotExercised(f"the quote of {symbol} never stood still for the time of an order")
+
+
+def await_next_quote(api: Api, symbol: str) -> None:
+    """Wait until the quote has changed twice, so that what rests has met a new one."""
+    seen = {api.quote(symbol)}
+
+    def look() -> int:
+        seen.add(api.quote(symbol))
+        return len(seen)
+
+    try:
+        eventually(look, lambda count: count > 2, "two more quotes")
+    except Overdue:
+        raise NotExercised(f"the quote of {symbol} does not change") from None
+
+
+def cheapest(api: Api) -> Instrument:
+    """The instrument whose whole ask costs least, and that the account can buy several times."""
+    costs = {
+        instrument: _cost(api.quote(instrument.symbol)) for instrument in api.market.instruments
+    }
+    known = {instrument: cost for instrument, cost in costs.items() if cost is not None}
+    if not known:
+        raise NotExercised("no quote shows the size of its ask")
+    instrument = min(known, key=lambda one: known[one])
+    if known[instrument] * 4 > api.account()["margin_available"]:
+        raise NotExercised("the account cannot buy more than the size shown of any symbol")
+    return instrument
+
+
+def _cost(quote: Quote) -> Decimal | None:
+    return None if quote.ask_size is None else quote.ask_size * quote.ask
+
+
+def too_large(quote: Quote, times: str = "1.5") -> str:
+    """A quantity of which the ask shows a part only."""
+    if quote.ask_size is None:
+        raise NotExercised("the quote does not show the size of its ask")
+    return plain(quote.ask_size * Decimal(times))
+
+
+def partially_filled(api: Api) -> Body:
+    """A LIMIT BUY at the ask for more than it shows: some filled, the rest resting."""
+    symbol = cheapest(api).symbol
+    for _ in range(ATTEMPTS):
+        quote = api.quote(symbol)
+        price, quantity = plain(quote.ask), too_large(quote, "3")
+        order = api.place(api.limit(symbol=symbol, quantity=quantity, limit_price=price))
+        if order["status"] == "PARTIALLY_FILLED":
+            return order
+        api.clean_up()
+    raise NotExercised(f"no LIMIT order above the size shown of {symbol} was partially filled")
+
+
+def first_to_fill(api: Api, bodies: list[Body]) -> Body:
+    """Place orders that rest on either side of the market; the first that fills.
+
+    Raises NotExercised when one fills on arrival every time, or none in a while.
+    """
+    placed = [api.place(body)["id"] for body in bodies]
+
+    def look() -> list[Body]:
+        return [order for order in map(api.order, placed) if dec(order["filled_quantity"]) > 0]
+
+    try:
+        return api.settled(eventually(look, bool, "one of the orders fills")[0]["id"])
+    except Overdue as failure:
+        raise NotExercised(f"the market did not move far enough: {failure.what}") from None
+
+
+def close_orders(api: Api, make: Callable[[str, str, Quote], Body]) -> list[Body]:
+    """A BUY and, where the target sells short, a SELL body for each of a few instruments."""
+    sides = ("BUY", "SELL") if api.market.declares("short_selling") else ("BUY",)
+    found = []
+    for instrument in api.market.instruments[:3]:
+        quote = api.quote(instrument.symbol)
+        found += [make(instrument.symbol, side, quote) for side in sides]
+    return found

@@ -1,0 +1,82 @@
+"""What a run can do beyond sending requests to one URL.
+
+A check names what it needs (`needs="fills"`); a run that does not offer it reports the check as
+such and does not run it. The command line offers what its options allow, our own test session
+starts servers for the rest.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from contract_tests.api import Api
+
+NEEDS: Final = {
+    "fills": "orders that trade (--allow-fills)",
+    "bulk": "hundreds of orders",
+    "key": "a server that asks for an API key",
+    "accounts": "API keys of two accounts",
+    "restart": "a server that it may kill and start again",
+    "fault": "a server whose provider can be made to fail",
+    "no_provider": "a server without a provider",
+    "session_end": "a trading session that ends now",
+}
+"""Every need, and how a report names it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Keyed:
+    """A server that asks for keys: seen with a valid key and with none."""
+
+    api: Api
+    anonymous: Api
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
+class Restartable:
+    """A server that may be killed: `restart` kills it and returns once it is ready again."""
+
+    api: Api
+    restart: Callable[[], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """A server whose sessions can be ended: after `end` every session begun before is over."""
+
+    api: Api
+    end: Callable[[], None]
+
+
+class Lab:
+    """Offers nothing; a run overrides what it offers and names it in `offers`."""
+
+    offers: frozenset[str] = frozenset()
+
+    def keyed(self) -> Keyed:
+        """Offered as "key"."""
+        raise NotImplementedError
+
+    def accounts(self) -> tuple[Api, Api]:
+        """Two accounts of one server; offered as "accounts"."""
+        raise NotImplementedError
+
+    def restartable(self) -> Restartable:
+        """Offered as "restart"."""
+        raise NotImplementedError
+
+    def faulty(self, fault: str) -> Api:
+        """A server whose provider is `unavailable` or `rate_limited`; offered as "fault"."""
+        raise NotImplementedError
+
+    def without_provider(self) -> Api:
+        """Offered as "no_provider"."""
+        raise NotImplementedError
+
+    def session(self) -> Session:
+        """Offered as "session_end"."""
+        raise NotImplementedError

@@ -1,0 +1,148 @@
+"""What can be traded on the target, found through its own answers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
+from functools import cached_property
+from typing import Any, Final
+from urllib.parse import quote as percent
+
+from contract_tests.client import Client
+from contract_tests.expect import NotExercised, dec, plain
+
+
+@dataclass(frozen=True, slots=True)
+class Instrument:
+    """A symbol and a quantity that is small and valid wherever it trades."""
+
+    symbol: str
+    quantity: Decimal
+    asset_class: str | None = None
+
+    @property
+    def amount(self) -> str:
+        """The quantity as the wire wants it."""
+        return plain(self.quantity)
+
+
+CANDIDATES: Final = (
+    Instrument("BTC/USD", Decimal("0.01"), "CRYPTO"),
+    Instrument("ETH/USD", Decimal("0.1"), "CRYPTO"),
+    Instrument("EUR/USD", Decimal(1000), "FOREX"),
+    Instrument("GBP/USD", Decimal(1000), "FOREX"),
+    Instrument("AAPL", Decimal(1), "STOCK"),
+    Instrument("MSFT", Decimal(1), "STOCK"),
+    Instrument("GOOG", Decimal(1), "STOCK"),
+    Instrument("IBM", Decimal(1), "STOCK"),
+    Instrument("SPY", Decimal(1), "STOCK"),
+)
+"""Tried in this order: what never closes comes first."""
+
+UNKNOWN_SYMBOL: Final = "NOSUCHSYMBOL"
+
+
+@dataclass(frozen=True, slots=True)
+class Quote:
+    """A quote in decimals; sizes are None where the source does not know them."""
+
+    symbol: str
+    bid: Decimal
+    ask: Decimal
+    bid_size: Decimal | None
+    ask_size: Decimal | None
+    timestamp: str
+
+    @classmethod
+    def of(cls, body: dict[str, Any]) -> Quote:
+        """A quote from an answer of GET /quotes/{symbol}."""
+        return cls(
+            symbol=body["symbol"],
+            bid=dec(body["bid"], "bid"),
+            ask=dec(body["ask"], "ask"),
+            bid_size=_maybe(body.get("bid_size")),
+            ask_size=_maybe(body.get("ask_size")),
+            timestamp=body["timestamp"],
+        )
+
+    @property
+    def tick(self) -> Decimal:
+        """A step that surely is on the tick size: that of the prices shown."""
+        exponents = [price.as_tuple().exponent for price in (self.bid, self.ask)]
+        return Decimal(1).scaleb(min(int(exponent) for exponent in exponents))
+
+    def below(self, fraction: str) -> Decimal:
+        """A price on tick at that fraction of the bid."""
+        return (self.bid * Decimal(fraction)).quantize(self.tick, ROUND_FLOOR)
+
+    def above(self, fraction: str) -> Decimal:
+        """A price on tick at that multiple of the ask."""
+        return (self.ask * Decimal(fraction)).quantize(self.tick, ROUND_CEILING)
+
+
+def _maybe(value: str | None) -> Decimal | None:
+    return None if value is None else dec(value, "a size")
+
+
+class Market:
+    """The target's capabilities, instruments and quotes."""
+
+    def __init__(self, client: Client, symbols: Sequence[str] = ()) -> None:
+        self._client = client
+        self._symbols = symbols
+
+    @cached_property
+    def capabilities(self) -> dict[str, Any]:
+        """What the target declares."""
+        declared: dict[str, Any] = self._client.send("GET", "/capabilities").ok()
+        return declared
+
+    def declares(self, feature: str) -> bool:
+        """Whether the feature is listed."""
+        return feature in self.capabilities["features"]
+
+    @cached_property
+    def instruments(self) -> tuple[Instrument, ...]:
+        """What the target quotes: of the symbols given, else of the known candidates."""
+        found = tuple(one for one in self._wanted() if self._quoted(one.symbol))
+        if not found:
+            raise NotExercised("no symbol to trade was found; name some with --symbol")
+        return found
+
+    def _wanted(self) -> Iterable[Instrument]:
+        known = {one.symbol: one for one in CANDIDATES}
+        if self._symbols:
+            return [known.get(name, Instrument(name, Decimal(1))) for name in self._symbols]
+        classes = self.capabilities["supported_asset_classes"]
+        return [one for one in CANDIDATES if one.asset_class in classes]
+
+    def _quoted(self, symbol: str) -> bool:
+        return self._client.send("GET", quote_path(symbol)).status == 200
+
+    @property
+    def instrument(self) -> Instrument:
+        """The instrument that checks trade unless they say otherwise."""
+        return self.instruments[0]
+
+    @property
+    def second(self) -> Instrument:
+        """Another instrument; raises NotExercised where there is only one."""
+        if len(self.instruments) < 2:
+            raise NotExercised("only one symbol to trade was found; name two with --symbol")
+        return self.instruments[1]
+
+    def quote(self, symbol: str | None = None) -> Quote:
+        """The quote in force now."""
+        path = quote_path(symbol or self.instrument.symbol)
+        return Quote.of(self._client.send("GET", path).ok())
+
+
+def quote_path(symbol: str) -> str:
+    """The path of a symbol's quote, its slash percent-encoded."""
+    return "/quotes/" + percent(symbol, safe="")
+
+
+def bars_path(symbol: str) -> str:
+    """The path of a symbol's bars, its slash percent-encoded."""
+    return "/bars/" + percent(symbol, safe="")

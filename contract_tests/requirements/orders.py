@@ -1,0 +1,228 @@
+"""Submitting orders that rest, and reading them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from contract_tests.api import Api, Body, without
+from contract_tests.expect import NotDeclared, dec, equal, one_of, that
+from contract_tests.requirements import requirement
+from contract_tests.samples import UNKNOWN_ORDER
+from contract_tests.spec import decimal_fields
+
+
+@requirement("ORD-001")
+def accepted_order_reads_as_submitted(api: Api) -> None:
+    """Orders of every type and lifetime read back with each field as it was sent."""
+    for number, body in enumerate(_submissions(api)):
+        sent = body | {"client_order_id": f"{_run_id(api)}-{number}"}
+        handle = api.accept(sent)
+        one_of(handle["status"], {"PENDING", "OPEN"}, "the status of an order that rests")
+        equal(handle.get("client_order_id"), sent["client_order_id"], "the handle's client id")
+        _same_fields(api.order(handle["id"]), sent)
+
+
+def _submissions(api: Api) -> list[Body]:
+    lifetimes = [api.limit(time_in_force=lifetime) for lifetime in ("GTC", "DAY")]
+    second = [api.limit(symbol=one.symbol) for one in api.market.instruments[1:3]]
+    return [*api.bodies().values(), *lifetimes, *second]
+
+
+def _run_id(api: Api) -> str:
+    """New for every order submitted, so that no run repeats the client ids of another."""
+    return f"conf-{api.place(api.limit())['id'][-24:]}"
+
+
+def _same_fields(order: Body, sent: Body) -> None:
+    for name, value in sent.items():
+        found = order.get(name)
+        if name in decimal_fields():
+            equal(dec(found, name), dec(value), f"{name} as submitted")
+        else:
+            equal(found, value, f"{name} as submitted")
+
+
+@requirement("ORD-002")
+def missing_field_is_named(api: Api) -> None:
+    """Without each needed field the order is refused by its name; with all it is accepted."""
+    body = api.limit()
+    for field in ("symbol", "side", "quantity", "order_type"):
+        api.submit(without(body, field)).refused(400, field=field)
+    api.accept(body)
+
+
+@requirement("ORD-003")
+def time_in_force_defaults_to_gtc(api: Api) -> None:
+    """Absent means GTC; given, it is kept."""
+    equal(api.rest()["time_in_force"], "GTC", "time_in_force when absent")
+    equal(api.rest(time_in_force="DAY")["time_in_force"], "DAY", "time_in_force when given")
+
+
+def _needs(api: Api, makers: dict[str, Callable[[], Body]], field: str) -> None:
+    declared = api.market.capabilities["supported_order_types"]
+    wanted = {kind: make for kind, make in makers.items() if kind in declared}
+    if not wanted:
+        raise NotDeclared(f"none of {', '.join(makers)}")
+    for make in wanted.values():
+        body = make()
+        api.submit(without(body, field)).refused(400, "INVALID_VALUE", field=field)
+        api.submit(body | {field: None}).refused(400, "INVALID_VALUE", field=field)
+        api.accept(body)
+
+
+@requirement("ORD-004")
+def limit_needs_limit_price(api: Api) -> None:
+    """LIMIT and STOP_LIMIT without limit_price are refused by its name; with it accepted."""
+    _needs(api, {"LIMIT": api.limit, "STOP_LIMIT": api.stop_limit}, "limit_price")
+
+
+@requirement("ORD-005")
+def stop_needs_stop_price(api: Api) -> None:
+    """STOP and STOP_LIMIT without stop_price are refused by its name; with it accepted."""
+    _needs(api, {"STOP": api.stop, "STOP_LIMIT": api.stop_limit}, "stop_price")
+
+
+@requirement("ORD-006")
+def price_without_use_is_refused(api: Api) -> None:
+    """A price field that the type has no use for is refused by its name."""
+    useless: dict[str, dict[str, Any]] = {
+        "LIMIT": {"stop_price": "1", "trailing_distance": "1", "trailing_type": "ABSOLUTE"},
+        "STOP": {"limit_price": "1", "trailing_distance": "1", "trailing_type": "PERCENT"},
+        "STOP_LIMIT": {"trailing_distance": "1", "trailing_type": "ABSOLUTE"},
+    }
+    for kind, body in api.bodies().items():
+        for field, value in useless[kind].items():
+            api.submit(body | {field: value}).refused(400, "INVALID_VALUE", field=field)
+        api.accept(body)
+    market = api.at_market()
+    for field in ("limit_price", "stop_price", "trailing_distance"):
+        api.submit(market | {field: "1"}).refused(400, "INVALID_VALUE", field=field)
+
+
+@requirement("ORD-007")
+def zero_and_negative_are_refused(api: Api) -> None:
+    """Zero in every spelling and negative numbers are refused by name, for every type."""
+    for body in api.bodies().values():
+        for field in ("quantity", "limit_price", "stop_price"):
+            if field in body:
+                for value in ("0", "0.00", "-1"):
+                    api.submit(body | {field: value}).refused(400, "INVALID_VALUE", field=field)
+        api.accept(body)
+
+
+@requirement("ORD-008")
+def ioc_and_fok_are_for_market_and_limit(api: Api) -> None:
+    """On stop orders IOC and FOK are refused by name; GTC is accepted."""
+    makers = {"STOP": api.stop, "STOP_LIMIT": api.stop_limit}
+    bodies = [api.bodies()[kind] for kind in makers if kind in api.bodies()]
+    if not bodies:
+        raise NotDeclared("no stop order type")
+    for body in bodies:
+        for lifetime in ("IOC", "FOK"):
+            answer = api.submit(body | {"time_in_force": lifetime})
+            answer.refused(400, "INVALID_VALUE", field="time_in_force")
+        api.accept(body | {"time_in_force": "GTC"})
+    for lifetime in ("IOC", "FOK"):
+        api.accept(api.limit(time_in_force=lifetime))
+
+
+@requirement("ORD-013")
+def quantities_add_up(api: Api) -> None:
+    """An order that rests, is changed and is cancelled has filled + remaining = quantity."""
+    order = api.rest()
+    more = str(dec(order["quantity"]) * 3)
+    changed = api.patch(f"/orders/{order['id']}", {"quantity": more}).ok()
+    cancelled = api.delete(f"/orders/{order['id']}").ok()["order"]
+    for seen in (order, changed, cancelled, api.order(order["id"])):
+        parts = dec(seen["filled_quantity"]) + dec(seen["remaining_quantity"])
+        equal(parts, dec(seen["quantity"]), f"the parts of a {seen['status']} order")
+
+
+@requirement("ORD-014")
+def terminal_order_never_changes(api: Api) -> None:
+    """Neither PATCH nor DELETE changes a cancelled order."""
+    order = api.cancelled()
+    path = f"/orders/{order['id']}"
+    api.patch(path, {"quantity": order["quantity"]}).refused(409)
+    api.delete(path)
+    equal(api.order(order["id"]), order, "the order after all that")
+
+
+@requirement("ORD-014", needs="fills")
+def filled_order_never_changes(api: Api) -> None:
+    """Neither PATCH nor DELETE nor another fill changes a filled order."""
+    order = api.fill()
+    api.patch(f"/orders/{order['id']}", {"quantity": order["quantity"]}).refused(409)
+    equal(api.delete(f"/orders/{order['id']}").ok()["success"], False, "cancelling it")
+    api.fill()
+    equal(api.order(order["id"]), order, "the order after all that")
+
+
+@requirement("ORD-026")
+def undeclared_feature_is_501(api: Api) -> None:
+    """Every field of a feature that is not declared is refused with the feature's name."""
+    undeclared = {
+        feature: change
+        for feature, change in FEATURE_FIELDS.items()
+        if not api.market.declares(feature)
+    }
+    if not undeclared:
+        raise NotDeclared("every feature is declared, none is left to refuse")
+    body = api.limit()
+    for feature, change in undeclared.items():
+        details = api.submit(body | change).refused(501, "UNSUPPORTED_OPERATION")
+        equal(details.get("feature"), feature, f"details.feature of {change}")
+    api.accept(body | {"post_only": False, "reduce_only": False, "hidden": False})
+
+
+FEATURE_FIELDS: dict[str, Body] = {
+    "post_only": {"post_only": True},
+    "reduce_only": {"reduce_only": True},
+    "hidden_orders": {"hidden": True},
+    "oco": {"oco_group_id": "conformance-group"},
+    "hedging": {"position_id": "conformance-position"},
+    "leverage": {"leverage": "2"},
+    "isolated_margin": {"margin_mode": "ISOLATED"},
+    "bracket_orders": {"take_profit": "999999999"},
+}
+"""For each feature a field that asks for it and can be added to a resting LIMIT BUY."""
+
+
+@requirement("ORD-027", needs="restart")
+def orders_survive_a_kill(api: Api) -> None:
+    """Open and cancelled orders read the same after the server was killed and started again."""
+    place = api.lab.restartable()
+    mine = place.api
+    open_order, cancelled = mine.rest(client_order_id="conformance-survivor"), mine.cancelled()
+    place.restart()
+    equal(mine.order(open_order["id"]), open_order, "the open order after a kill")
+    equal(mine.order(cancelled["id"]), cancelled, "the cancelled order after a kill")
+    listed = {one["id"] for one in mine.orders(client_order_id="conformance-survivor")}
+    equal(listed, {open_order["id"]}, "the list by its client_order_id")
+    mine.clean_up()
+
+
+@requirement("GET-001")
+def unknown_order_is_404(api: Api) -> None:
+    """An unknown id is 404 and named; a known one is 200."""
+    details = api.get(f"/orders/{UNKNOWN_ORDER}").refused(404, "ORDER_NOT_FOUND")
+    named = {name: details.get(name) for name in ("resource", "id")}
+    equal(named, {"resource": "order", "id": UNKNOWN_ORDER}, "details")
+    api.order(api.rest()["id"])
+
+
+@requirement("GET-002")
+def order_reads_the_same_everywhere(api: Api) -> None:
+    """Open, changed and cancelled orders read the same alone and in the lists."""
+    order = api.rest()
+    api.patch(f"/orders/{order['id']}", {"quantity": str(dec(order["quantity"]) * 2)}).ok()
+    equal(_find(api.orders(limit=1000), order), api.order(order["id"]), "the open order")
+    api.delete(f"/orders/{order['id']}").ok()
+    equal(_find(api.history(limit=1000), order), api.order(order["id"]), "the cancelled order")
+
+
+def _find(listed: list[Body], order: Body) -> Body:
+    found = [one for one in listed if one["id"] == order["id"]]
+    that(len(found) == 1, "the order in the list", expected="once", actual=len(found))
+    return found[0]

@@ -1,0 +1,67 @@
+"""Every operation answers every failure that the spec documents for it, in the one shape."""
+
+from __future__ import annotations
+
+import pytest
+
+from contract_tests.api import Api
+from contract_tests.conftest import SessionLab
+from contract_tests.requirements.protocol import send
+from contract_tests.samples import Sample, samples
+from contract_tests.spec import operations
+
+FAULTS = {
+    "unavailable": (503, "PROVIDER_UNAVAILABLE"),
+    "rate_limited": (429, "RATE_LIMITED"),
+    "provider_error": (502, "PROVIDER_ERROR"),
+    "crash": (500, "INTERNAL_ERROR"),
+}
+WITH_BODY = ("submit_order", "modify_order", "close_position")
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_failures_of_the_provider(fault: str, lab: SessionLab) -> None:
+    """A provider that fails in whatever way makes every operation fail in its documented way."""
+    failing = lab.faulty(fault)
+    for sample in samples():
+        send(failing, sample).refused(*FAULTS[fault])
+
+
+def test_crash_tells_nothing_of_the_inside(lab: SessionLab) -> None:
+    """A 500 has no words of the exception and no trace."""
+    answer = lab.faulty("crash").get("/account")
+    assert answer.refused(500, "INTERNAL_ERROR") == {}
+    assert b"told to crash" not in answer.exchange.body
+    assert b"Traceback" not in answer.exchange.body
+
+
+@pytest.mark.parametrize("operation_id", operations())
+def test_unknown_parameter(operation_id: str, api: Api) -> None:
+    """Every operation refuses a query parameter that it does not have, probes included."""
+    sample = Sample.of(operations()[operation_id])
+    query = sample.query | {"colour": "red"}
+    answer = api.send(sample.operation.method, sample.path, query, json=sample.json)
+    answer.refused(400, "INVALID_REQUEST", field="colour")
+
+
+@pytest.mark.parametrize("operation_id", WITH_BODY)
+def test_bodies_that_nobody_reads(operation_id: str, api: Api) -> None:
+    """Every operation with a body refuses one too large (413) and one that is not JSON (415)."""
+    sample = Sample.of(operations()[operation_id])
+    method = sample.operation.method
+    large = b'{"quantity": "' + b"1" * (1 << 20) + b'"}'
+    headers = {"Content-Type": "application/json"}
+    answer = api.send(method, sample.path, content=large, headers=headers)
+    answer.refused(413, "PAYLOAD_TOO_LARGE")
+    answer = api.send(method, sample.path, content=b"{}", headers={"Content-Type": "text/plain"})
+    answer.refused(415, "UNSUPPORTED_MEDIA_TYPE")
+
+
+def test_modification_that_needs_a_feature(api: Api) -> None:
+    """A change that asks for a feature that is not declared is refused with 501."""
+    if api.market.declares("bracket_orders"):
+        pytest.skip("bracket_orders is declared")
+    order = api.rest()
+    answer = api.patch(f"/orders/{order['id']}", {"stop_loss": "1"})
+    assert answer.refused(501, "UNSUPPORTED_OPERATION") == {"feature": "bracket_orders"}
+    api.clean_up()

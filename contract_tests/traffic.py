@@ -1,0 +1,104 @@
+"""What went over the wire: exchanges, how they read in a report, and which statuses were seen."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+from urllib.parse import parse_qs, urlsplit
+
+from contract_tests.spec import Operation
+
+_SECRET_HEADERS: Final = {"authorization", "x-api-key", "cookie", "set-cookie"}
+_NOISE_HEADERS: Final = {"accept", "accept-encoding", "connection", "user-agent", "host"}
+_SHOWN: Final = 2000
+
+
+class Record(dict[str, Any]):
+    """A JSON object in which a member that is absent reads as null: the spec has them be one."""
+
+    def __missing__(self, _: str) -> None:
+        return None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Exchange:
+    """One request and its answer. Header names are lower case; `seconds` is the round trip."""
+
+    method: str
+    url: str
+    operation: Operation | None
+    sent_headers: Mapping[str, str]
+    sent_body: bytes
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+    seconds: float
+
+    @property
+    def path(self) -> str:
+        """The path as it was sent."""
+        return urlsplit(self.url).path
+
+    @property
+    def query(self) -> dict[str, list[str]]:
+        """The query parameters, each with all its values."""
+        return parse_qs(urlsplit(self.url).query, keep_blank_values=True)
+
+    @property
+    def media_type(self) -> str:
+        """The answer's media type without parameters, lower case; empty when absent."""
+        return self.headers.get("content-type", "").partition(";")[0].strip().lower()
+
+    def json(self) -> Any:
+        """The answer's body, its objects as Record; raises ValueError when it is not JSON."""
+        return json.loads(self.body, object_hook=Record)
+
+    def sent_json(self) -> Any:
+        """The request's body; None when it has none or it is not JSON."""
+        try:
+            return json.loads(self.sent_body)
+        except ValueError:
+            return None
+
+    def render(self) -> str:
+        """Both messages for a report, secrets struck out and long bodies cut."""
+        parts = [
+            f"> {self.method} {self.url}",
+            *_headers(self.sent_headers, ">"),
+            *_body(self.sent_body, ">"),
+            f"< {self.status}",
+            *_headers(self.headers, "<"),
+            *_body(self.body, "<"),
+        ]
+        return "\n".join(parts)
+
+
+def _headers(headers: Mapping[str, str], mark: str) -> Iterable[str]:
+    for name, value in headers.items():
+        if name not in _NOISE_HEADERS:
+            yield f"{mark} {name}: {'***' if name in _SECRET_HEADERS else value}"
+
+
+def _body(body: bytes, mark: str) -> Iterable[str]:
+    if body:
+        text = body[:_SHOWN].decode("utf-8", "backslashreplace")
+        cut = f" ... ({len(body)} bytes)" if len(body) > _SHOWN else ""
+        yield from (f"{mark} {line}" for line in (text + cut).splitlines())
+
+
+@dataclass(slots=True)
+class Statuses:
+    """Which statuses each operation answered, over a whole session and all its servers."""
+
+    seen: dict[str, set[int]] = field(default_factory=dict)
+
+    def add(self, operation: Operation | None, status: int) -> None:
+        """Note one answer; requests to paths outside the spec do not count."""
+        if operation is not None:
+            self.seen.setdefault(operation.id, set()).add(status)
+
+    def of(self, operation: Operation) -> set[int]:
+        """The statuses that an operation answered so far."""
+        return self.seen.get(operation.id, set())
