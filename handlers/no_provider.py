@@ -26,4 +26,4 @@ class NoProvider:
     submit_order = list_orders = list_order_history = get_order = modify_order = _refuse
     cancel_order = cancel_all_orders = list_positions = get_position = close_position = _refuse
     close_all_positions = list_trades = get_account = get_quote = get_bars = _refuse
-    get_capabilities = get_status = _refuse
+    get_capabilities = get_status = modify_position = _refuse

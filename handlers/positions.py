@@ -1,11 +1,11 @@
-"""Tag Positions: look up and close."""
+"""Tag Positions: look up, protect and close."""
 
 from __future__ import annotations
 
 from handlers.bodies import JsonObject
 from handlers.replies import Call
 from handlers.rules import CLOSE_RULES
-from providers.models import ClosePositionRequest, OrderHandle, Position
+from providers.models import ClosePositionRequest, ModifyPositionRequest, OrderHandle, Position
 
 
 async def list_positions(call: Call, symbol: str | None = None) -> list[Position]:
@@ -14,6 +14,11 @@ async def list_positions(call: Call, symbol: str | None = None) -> list[Position
 
 async def get_position(call: Call, position_id: str) -> Position:
     return await call.provider.get_position(call.account, position_id)
+
+
+async def modify_position(call: Call, position_id: str, body: JsonObject) -> Position:
+    change = ModifyPositionRequest.model_validate(body)
+    return await call.provider.modify_position(call.account, position_id, change)
 
 
 async def close_position(call: Call, position_id: str, body: JsonObject | None) -> OrderHandle:

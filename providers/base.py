@@ -26,6 +26,7 @@ from providers.models import (
     ClosePositionRequest,
     ConnectionStatus,
     ModifyOrderRequest,
+    ModifyPositionRequest,
     Order,
     OrderHandle,
     OrderRequest,
@@ -184,6 +185,11 @@ class Provider(Protocol):
 
     async def get_position(self, account: str, position_id: str) -> Position:
         """Raises PositionNotFound."""
+
+    async def modify_position(
+        self, account: str, position_id: str, change: ModifyPositionRequest
+    ) -> Position:
+        """Create or move the exits. Raises PositionNotFound, OrderRejected."""
 
     async def close_position(
         self, account: str, position_id: str, request: ClosePositionRequest

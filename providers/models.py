@@ -255,6 +255,15 @@ class ClosePositionRequest(Model):
     """Cancel the position's stop-loss and take-profit orders; true when absent."""
 
 
+class ModifyPositionRequest(Model):
+    """The exits that a position should have; what is absent or null stays as it is."""
+
+    stop_loss: Decimal | None = None
+    """Stop price of the protective order, created or moved."""
+    take_profit: Decimal | None = None
+    """Limit price of the profit-taking order, created or moved."""
+
+
 class OrderHandle(Model):
     """What a new order is called and the state it is in."""
 
@@ -307,6 +316,8 @@ class Order(Model):
     """How far the stop trails the best price."""
     trailing_type: TrailingType | None = None
     """Whether trailing_distance is a price distance or a percentage."""
+    trailing_reference: Decimal | None = None
+    """The best price since acceptance, from which a TRAILING_STOP keeps its distance."""
     triggered: bool | None = None
     """Whether a stop order's stop_price was reached; null for orders without a stop."""
     reduce_only: bool | None = None

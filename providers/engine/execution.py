@@ -1,17 +1,17 @@
-"""What becomes of a working order at one quote: expiry, trigger, fill, and what follows a fill."""
+"""What becomes of a working order at one quote: activation, expiry, trigger, fill."""
 
 from __future__ import annotations
 
 from decimal import Decimal
 
-from providers.engine.fills import Fill, due, fill_for, triggers
-from providers.engine.margin import DIRECTION, total_quantity
+from providers.engine.book import end, room
+from providers.engine.exits import follow_fill
+from providers.engine.fills import IMMEDIATE, Fill, due, fill_for, marketable, triggers
 from providers.engine.state import TERMINAL
+from providers.engine.trailing import follow, trails
 from providers.engine.transitions import fill
 from providers.engine.turn import Turn
-from providers.models import Order, OrderStatus, TimeInForce
-
-IMMEDIATE = frozenset({TimeInForce.IOC, TimeInForce.FOK})
+from providers.models import Order, OrderStatus, RejectReason
 
 
 def arrive(turn: Turn, order: Order) -> Order:
@@ -23,7 +23,7 @@ def arrive(turn: Turn, order: Order) -> Order:
 
 
 def catch_up(turn: Turn, order: Order) -> Order:
-    """Bring a resting order to the present: expire it, or let it meet a quote it has not met.
+    """Bring an order to the present: activate or expire it, or let it meet a quote it has not met.
 
     The market clock does this for every order that a quote touches; commands do it first, so that
     their outcome does not depend on how far the clock has come.
@@ -32,60 +32,59 @@ def catch_up(turn: Turn, order: Order) -> Order:
         return order
     if order.expires_at is not None and order.expires_at <= turn.world.now:
         return end(turn, order, OrderStatus.EXPIRED)
+    if order.status is OrderStatus.PENDING:
+        return activate(turn, order)
     if not due(order, turn.world.quote(order.symbol)):
         return order
     return execute(turn, order, resting=True)
 
 
+def activate(turn: Turn, order: Order) -> Order:
+    """Let an order whose latency is over reach the market."""
+    if turn.world.now < order.created_at + turn.world.rules.latency:
+        return order
+    if order.post_only and marketable(order, turn.world.quote(order.symbol)):
+        return reject(turn, order, RejectReason.POST_ONLY_VIOLATED)
+    update = {"status": OrderStatus.OPEN, "updated_at": turn.stamp()}
+    return arrive(turn, turn.order_event("ORDER_MODIFIED", order.model_copy(update=update)))
+
+
+def reject(turn: Turn, order: Order, reason: RejectReason) -> Order:
+    """Keep the order as REJECTED."""
+    update = {"status": OrderStatus.REJECTED, "reject_reason": reason, "updated_at": turn.stamp()}
+    return turn.order_event("ORDER_REJECTED", order.model_copy(update=update))
+
+
 def execute(turn: Turn, order: Order, *, resting: bool) -> Order:
-    """Trigger and fill the order as far as the present quote allows."""
-    quote = turn.world.quote(order.symbol)
-    if triggers(order, quote):
-        order = turn.order_event("ORDER_MODIFIED", triggered(turn, order))
+    """Trail, trigger and fill the order as far as the present quote allows."""
+    if not turn.world.trades_now(order.symbol):
+        return order
+    order = trail(turn, order)
+    if triggers(order, turn.world.quote(order.symbol)):
+        update = {"triggered": True, "updated_at": turn.stamp()}
+        order = turn.order_event("ORDER_MODIFIED", order.model_copy(update=update))
         resting = False  # it takes, like an order that has just arrived
-    instrument = turn.world.instrument(order.symbol)
-    assert instrument is not None, "a working order has an instrument"  # noqa: S101
-    lot = instrument.quantity_increment
-    at = capped(fill_for(order, quote, lot, resting=resting), room(turn, order))
+    at = capped(turn, order, fill_for(order, turn.world, resting=resting))
     if at is None:
         return order
-    order = fill(turn, order, at)
-    release_reducing(turn, order.symbol)
-    return turn.order(order.id) or order
+    filled, position = fill(turn, order, at)
+    follow_fill(turn, filled, at.quantity, position)
+    return turn.order(order.id) or filled
 
 
-def triggered(turn: Turn, order: Order) -> Order:
-    return order.model_copy(update={"triggered": True, "updated_at": turn.stamp()})
+def trail(turn: Turn, order: Order) -> Order:
+    """Move the stop of a trailing order."""
+    if not trails(order):
+        return order
+    moved = follow(order, turn.world)
+    if moved is order:
+        return order
+    return turn.order_event("ORDER_MODIFIED", moved.model_copy(update={"updated_at": turn.stamp()}))
 
 
-def room(turn: Turn, order: Order) -> Decimal | None:
-    """How much the order may still fill: a reduce-only order what it opposes, others any (None)."""
-    if not order.reduce_only:
-        return None
-    return total_quantity(
-        held
-        for held in turn.positions()
-        if held.symbol == order.symbol
-        and held.side is not DIRECTION[order.side]
-        and order.position_id in (None, held.id)
-    )
-
-
-def capped(at: Fill | None, limit: Decimal | None) -> Fill | None:
-    """The fill cut to a limit; nothing is left of it at zero."""
-    if at is None or limit is None or at.quantity <= limit:
+def capped(turn: Turn, order: Order, at: Fill | None) -> Fill | None:
+    """The fill of a reduce-only order cut to what it reduces; nothing is left of it at zero."""
+    if at is None or not order.reduce_only:
         return at
-    return Fill(at.price, limit, at.is_maker) if limit else None
-
-
-def release_reducing(turn: Turn, symbol: str) -> None:
-    """Cancel the reduce-only orders of a symbol that have nothing left to reduce."""
-    for order in turn.reducing(symbol):
-        if not room(turn, order):
-            end(turn, order, OrderStatus.CANCELLED)
-
-
-def end(turn: Turn, order: Order, status: OrderStatus) -> Order:
-    """Move a working order to a terminal state without a fill."""
-    changed = order.model_copy(update={"status": status, "updated_at": turn.stamp()})
-    return turn.order_event(f"ORDER_{status.value}", changed)
+    quantity: Decimal = min(at.quantity, room(turn, order))
+    return Fill(at.price, quantity, at.is_maker) if quantity else None

@@ -1,7 +1,7 @@
 """The fill policy: at what price, and how much of it, an order trades against one quote.
 
-Policy only: it reads an order and a quote and changes nothing. What a fill does to the account is
-in `transitions`.
+Policy only: it reads an order and the market and changes nothing. What a fill does to the account
+is in `transitions`.
 
 A quote is used by an order once. An order younger than the quote has already met it on arrival,
 so `due` keeps the market clock, which comes a moment later, from trading it a second time.
@@ -10,14 +10,16 @@ so `due` keeps the market clock, which comes a moment later, from trading it a s
 from __future__ import annotations
 
 from dataclasses import dataclass
-from decimal import Decimal
+from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 
 from providers.engine.money import trim
-from providers.engine.world import touch
+from providers.engine.trailing import to_step
+from providers.engine.world import World, touch
 from providers.models import Order, OrderType, Quote, Side, TimeInForce
 
-STOPS = frozenset({OrderType.STOP, OrderType.STOP_LIMIT})
+STOPS = frozenset({OrderType.STOP, OrderType.STOP_LIMIT, OrderType.TRAILING_STOP})
 LIMITED = frozenset({OrderType.LIMIT, OrderType.STOP_LIMIT})
+IMMEDIATE = frozenset({TimeInForce.IOC, TimeInForce.FOK})
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,41 +41,67 @@ def triggers(order: Order, quote: Quote) -> bool:
     if order.stop_price is None or order.triggered:
         return False
     price, _ = touch(quote, order.side)
-    return reaches(price, order.stop_price, order.side)
-
-
-def reaches(price: Decimal, stop: Decimal, side: Side) -> bool:
-    return price >= stop if side is Side.BUY else price <= stop
+    return price >= order.stop_price if order.side is Side.BUY else price <= order.stop_price
 
 
 def marketable(order: Order, quote: Quote) -> bool:
     """Whether the order would trade against this quote now."""
     if order.order_type in STOPS and not order.triggered:
         return False
-    if order.order_type not in LIMITED:
+    if order.order_type not in LIMITED or order.limit_price is None:
         return True
-    assert order.limit_price is not None, "the request rules require it"  # noqa: S101
     price, _ = touch(quote, order.side)
-    return price <= order.limit_price if order.side is Side.BUY else price >= order.limit_price
+    return not worse(price, order.limit_price, order.side)
 
 
-def fill_for(order: Order, quote: Quote, lot: Decimal, *, resting: bool) -> Fill | None:
-    """The fill of a triggered or plain order against this quote, or None.
+def worse(price: Decimal, limit: Decimal, side: Side) -> bool:
+    """Whether the price is worse than the limit for an order of this side."""
+    return price > limit if side is Side.BUY else price < limit
 
-    Taking, it pays the touch; resting, it gets its limit. Either way at most the size shown, in
-    whole lots, so that what is left can be traded too; and an FOK order all or nothing.
+
+def fill_for(order: Order, world: World, *, resting: bool) -> Fill | None:
+    """The fill of a triggered or plain order against the present quote, or None.
+
+    Taking, it pays the touch and the slippage, never beyond its limit; resting, it gets its limit.
+    Either way at most the size shown, in whole lots, so that what is left can be traded too; a
+    resting iceberg at most what it shows itself, and an FOK order all or nothing.
     """
+    quote = world.quote(order.symbol)
     if not marketable(order, quote):
         return None
-    price, size = touch(quote, order.side)
-    quantity = order.remaining_quantity
-    if size is not None and size < quantity:
-        quantity = trim(size - size % lot)
+    rests = resting and order.order_type in LIMITED
+    quantity = available(order, world, rests=rests)
     if order.time_in_force is TimeInForce.FOK and quantity < order.remaining_quantity:
         return None
     if not quantity:
         return None
-    if resting and order.order_type in LIMITED:
-        assert order.limit_price is not None, "the request rules require it"  # noqa: S101
+    if rests and order.limit_price is not None:
         return Fill(order.limit_price, quantity, is_maker=True)
-    return Fill(price, quantity, is_maker=False)
+    return Fill(taken_price(order, world), quantity, is_maker=False)
+
+
+def available(order: Order, world: World, *, rests: bool) -> Decimal:
+    """How much of the order this quote can fill."""
+    _, size = touch(world.quote(order.symbol), order.side)
+    quantity = order.remaining_quantity
+    if rests and order.display_quantity is not None:
+        quantity = min(quantity, order.display_quantity)
+    if size is None or size >= quantity:
+        return quantity
+    return trim(size - size % world.listed(order.symbol).quantity_increment)
+
+
+def taken_price(order: Order, world: World) -> Decimal:
+    """The touch, made worse by the slippage and rounded to the tick against the order."""
+    price, _ = touch(world.quote(order.symbol), order.side)
+    if not world.rules.slippage:
+        return price
+    slip = price * world.rules.slippage
+    step = world.listed(order.symbol).price_increment
+    if order.side is Side.BUY:
+        price = to_step(price + slip, step, ROUND_CEILING)
+    else:
+        price = max(to_step(price - slip, step, ROUND_FLOOR), step)
+    if order.limit_price is not None and worse(price, order.limit_price, order.side):
+        return order.limit_price
+    return price

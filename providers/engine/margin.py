@@ -1,10 +1,13 @@
-"""The money view of an account: equity, margin and what one more order would bind.
+"""The money view of an account: equity, margin, liquidation prices, what one more order binds.
 
     equity            = balance + unrealized profit and loss
-    margin_used       = (notional of positions at their mark + reserves of open orders) / leverage
+    margin_used       = margin of the positions + reserves of the open orders
     margin_available  = equity - margin_used
 
-Reserves are what open orders would be worth beyond closing the opposite position.
+A CROSS position binds its notional at the mark divided by its leverage. An ISOLATED one binds what
+it was given, cost divided by leverage, plus its unrealized profit or loss, but never less than
+nothing: so its profit and loss stay its own, and margin_available does not move with them.
+Reserves are what open orders would bind beyond closing the opposite position.
 """
 
 from __future__ import annotations
@@ -13,10 +16,18 @@ from collections.abc import Iterable
 from decimal import Decimal
 
 from providers.engine.money import ZERO, exact, quotient, trim
-from providers.engine.reserves import Resting
+from providers.engine.reserves import Resting, leverage_of
 from providers.engine.state import AccountState
 from providers.engine.world import World, touch
-from providers.models import Account, Position, PositionSide, Quote, Side
+from providers.models import (
+    Account,
+    MarginMode,
+    Position,
+    PositionMode,
+    PositionSide,
+    Quote,
+    Side,
+)
 
 DIRECTION = {Side.BUY: PositionSide.LONG, Side.SELL: PositionSide.SHORT}
 """The position that a side opens."""
@@ -35,34 +46,69 @@ def unrealized(position: Position, price: Decimal) -> Decimal:
 
 def cost(position: Position) -> Decimal:
     """What the position was bought or sold for, exactly."""
-    assert position.cost_basis is not None, "the engine always sets it"  # noqa: S101
+    if position.cost_basis is None:
+        raise ValueError("the engine's positions have a cost basis")
     return position.cost_basis
 
 
+def isolated(position: Position) -> bool:
+    return position.margin_mode is MarginMode.ISOLATED
+
+
+def own_margin(position: Position) -> Decimal:
+    """What an ISOLATED position was given: all that it can lose."""
+    return quotient(cost(position), leverage_of(position))
+
+
+def margin_of(position: Position, price: Decimal) -> Decimal:
+    """What the position binds at this mark."""
+    if isolated(position):
+        return max(own_margin(position) + unrealized(position, price), ZERO)
+    return quotient(price * position.quantity, leverage_of(position))
+
+
+def exit_price(position: Position, kept: Decimal) -> Decimal | None:
+    """The mark at which an ISOLATED position is worth `kept`, a fraction of its notional there.
+
+    With 0 it is the price at which its margin is used up. None if there is no such price.
+    """
+    if not position.quantity:
+        return None
+    margin, one = own_margin(position), Decimal(1)
+    if position.side is PositionSide.LONG:
+        price = quotient(cost(position) - margin, position.quantity * (one - kept))
+    else:
+        price = quotient(cost(position) + margin, position.quantity * (one + kept))
+    return price if price > 0 else None
+
+
 @exact
-def marked(position: Position, quote: Quote) -> Position:
-    """The position with current_price and unrealized_pnl at this quote."""
-    price = mark(position, quote)
+def marked(position: Position, world: World) -> Position:
+    """The position with current_price, unrealized_pnl and liquidation_price at this moment."""
+    price = mark(position, world.quote(position.symbol))
+    kept = world.rules.maintenance
     return position.model_copy(
-        update={"current_price": price, "unrealized_pnl": trim(unrealized(position, price))}
+        update={
+            "current_price": price,
+            "unrealized_pnl": trim(unrealized(position, price)),
+            "liquidation_price": exit_price(position, kept) if isolated(position) else None,
+        }
     )
 
 
 @exact
 def figures(state: AccountState, world: World) -> Account:
     """The account as it stands at the present quotes."""
-    profit = bound = ZERO
+    profit, used = ZERO, reserved(state, world)
     for position in state.positions.values():
         price = mark(position, world.quote(position.symbol))
         profit += unrealized(position, price)
-        bound += price * position.quantity
-    bound += reserved(state, world)
+        used += margin_of(position, price)
     equity = state.ledger.balance + profit
-    used = quotient(bound, world.rules.leverage)
     return Account(
         balance=trim(state.ledger.balance),
         equity=trim(equity),
-        margin_used=used,
+        margin_used=trim(used),
         margin_available=trim(equity - used),
         unrealized_pnl=trim(profit),
         currency=state.ledger.currency,
@@ -70,18 +116,24 @@ def figures(state: AccountState, world: World) -> Account:
 
 
 def reserved(state: AccountState, world: World) -> Decimal:
-    """The value of everything that open orders would add to exposure."""
+    """What the open orders would bind if all of them filled."""
     total = ZERO
     for symbol in state.reserves.symbols():
         quote = world.quote(symbol)
         for side in Side:
             resting = state.reserves.of(symbol, side)
-            total += resting.value(touch(quote, side)[0], opposite(state, symbol, side))
+            covered = opposite(state, world, symbol, side)
+            total += resting.value(touch(quote, side)[0], covered)
     return total
 
 
-def opposite(state: AccountState, symbol: str, side: Side) -> Decimal:
-    """How much of the symbol is held against this side, so that orders would only close it."""
+def opposite(state: AccountState, world: World, symbol: str, side: Side) -> Decimal:
+    """How much of the symbol is held against this side, so that orders would only close it.
+
+    In a hedging account orders of the other side open positions of their own.
+    """
+    if world.rules.position_mode is PositionMode.HEDGING:
+        return ZERO
     return total_quantity(
         held
         for held in state.positions.values()
@@ -106,11 +158,11 @@ def shortfall(
     None if the account can carry it. What binds nothing more is always carried, so that an
     account below its margin can still reduce.
     """
-    covered = opposite(state, symbol, side)
+    covered = opposite(state, world, symbol, side)
     price = touch(world.quote(symbol), side)[0]
     before, after = (resting.value(price, covered) for resting in change)
-    needed = quotient(after - before, world.rules.leverage)
+    needed = after - before
     if needed <= 0:
         return None
     available = figures(state, world).margin_available
-    return (needed, available) if needed > available else None
+    return (trim(needed), available) if needed > available else None

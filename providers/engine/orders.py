@@ -10,11 +10,15 @@ from __future__ import annotations
 from datetime import datetime
 from decimal import Decimal
 
-from providers.engine.checks import Refusal, misfit, refusal_of, refusal_of_change
-from providers.engine.execution import arrive, catch_up, end
+from providers.engine.book import end
+from providers.engine.checks import Refusal, exceeds, misfit, refusal_of, refusal_of_change
+from providers.engine.execution import arrive, catch_up
+from providers.engine.exits import EXIT_SIDE, cancel_exits, move_legs, set_exits
 from providers.engine.fills import STOPS, marketable
-from providers.engine.money import ZERO, exact
+from providers.engine.margin import DIRECTION, marked
+from providers.engine.money import ZERO, exact, is_multiple
 from providers.engine.state import TERMINAL, AccountState
+from providers.engine.trailing import anchored, follow, trails
 from providers.engine.turn import Turn
 from providers.engine.world import Decision, World
 from providers.errors import OrderNotModifiable, OrderRejected
@@ -22,6 +26,7 @@ from providers.models import (
     CancelOrderResult,
     ClosePositionRequest,
     ModifyOrderRequest,
+    ModifyPositionRequest,
     Order,
     OrderRequest,
     OrderStatus,
@@ -29,8 +34,8 @@ from providers.models import (
     Position,
     PositionSide,
     RejectReason,
-    Side,
     TimeInForce,
+    TrailingType,
 )
 
 MODIFIABLE = frozenset({OrderStatus.OPEN, OrderStatus.PARTIALLY_FILLED})
@@ -43,7 +48,7 @@ def submit(state: AccountState, request: OrderRequest, world: World) -> Decision
     `request.symbol` is canonical where the symbol is known at all.
     """
     turn = Turn(state, world)
-    order = new_order(turn, request)
+    order = on_terms(turn, new_order(turn, request))
     return accept(turn, order, refusal_of(state, order, world))
 
 
@@ -51,11 +56,16 @@ def submit(state: AccountState, request: OrderRequest, world: World) -> Decision
 def close(
     state: AccountState, position: Position, request: ClosePositionRequest, world: World
 ) -> Decision[Order]:
-    """Submit the order that closes a position, wholly or in part; it can only reduce."""
+    """Submit the order that closes a position, wholly or in part; it can only reduce.
+
+    Its exits are cancelled first unless the request says otherwise.
+    """
     turn = Turn(state, world)
-    binding = {"reduce_only": True, "position_id": position.id}
-    order = new_order(turn, closing_order(position, request)).model_copy(update=binding)
-    return accept(turn, order, exceeds(position, order) or refusal_of(state, order, world))
+    order = new_order(turn, closing_order(position, request))
+    refusal = exceeds(position, order) or refusal_of(state, order, world)
+    if refusal is None and request.cancel_associated_orders is not False:
+        cancel_exits(turn, position)
+    return accept(turn, order, refusal)
 
 
 @exact
@@ -79,6 +89,23 @@ def modify(
 
 
 @exact
+def protect(
+    state: AccountState, position: Position, change: ModifyPositionRequest, world: World
+) -> Decision[Position]:
+    """Create or move the stop-loss and take-profit of a position; null leaves what there is.
+
+    What is made covers what is held now.
+    """
+    turn = Turn(state, world)
+    position = marked(position, world)
+    refusal = misplaced(position, change, world)
+    if refusal is not None:
+        return turn.decision(OrderRejected(refusal.reason, refusal.message, None))
+    set_exits(turn, position, change.stop_loss, change.take_profit)
+    return turn.decision(position)
+
+
+@exact
 def cancel(state: AccountState, order: Order, world: World) -> Decision[CancelOrderResult]:
     """Cancel a working order; one that has meanwhile ended stays as it is."""
     turn = Turn(state, world)
@@ -91,18 +118,21 @@ def cancel(state: AccountState, order: Order, world: World) -> Decision[CancelOr
 
 @exact
 def advance(state: AccountState, order: Order, world: World) -> Decision[Order]:
-    """Let a resting order meet the present quote or its expiry: what the market clock does."""
+    """Bring an order to the present: what the market clock does."""
     turn = Turn(state, world)
     return turn.decision(catch_up(turn, order))
 
 
 def accept(turn: Turn, order: Order, refusal: Refusal | None) -> Decision[Order]:
     """Put the order on the book and let it meet the market, or keep it as REJECTED."""
-    if refusal is None:
-        return turn.decision(arrive(turn, turn.order_event("ORDER_CREATED", order)))
-    update = {"status": OrderStatus.REJECTED, "reject_reason": refusal.reason}
-    turn.order_event("ORDER_REJECTED", order.model_copy(update=update))
-    return turn.decision(OrderRejected(refusal.reason, refusal.message, order.id))
+    if refusal is not None:
+        update = {"status": OrderStatus.REJECTED, "reject_reason": refusal.reason}
+        turn.order_event("ORDER_REJECTED", order.model_copy(update=update))
+        return turn.decision(OrderRejected(refusal.reason, refusal.message, order.id))
+    order = turn.order_event("ORDER_CREATED", order)
+    if order.status is OrderStatus.PENDING:
+        return turn.decision(order)
+    return turn.decision(arrive(turn, order))
 
 
 def replace(turn: Turn, order: Order, changed: Order) -> Order:
@@ -110,38 +140,52 @@ def replace(turn: Turn, order: Order, changed: Order) -> Order:
     if changed.status is OrderStatus.FILLED:
         return turn.order_event("ORDER_FILLED", changed)
     turn.order_event("ORDER_MODIFIED", changed)
+    move_legs(turn, changed)
     met = marketable(order, turn.world.quote(order.symbol))
     return changed if met else arrive(turn, changed)
 
 
 def new_order(turn: Turn, request: OrderRequest) -> Order:
-    """The order as it would stand on the book."""
+    """The order as it was asked for."""
     now = turn.stamp()
-    time_in_force = request.time_in_force or TimeInForce.GTC
+    asked = {name: value for name, value in request if value is not None}
+    rules, stop = turn.world.rules, request.order_type in STOPS
+    trailing = request.order_type is OrderType.TRAILING_STOP
     return Order(
-        id=turn.world.new_id("ord"),
-        client_order_id=request.client_order_id,
-        symbol=request.symbol,
-        side=request.side,
-        order_type=request.order_type,
-        quantity=request.quantity,
-        filled_quantity=ZERO,
-        remaining_quantity=request.quantity,
-        limit_price=request.limit_price,
-        stop_price=request.stop_price,
-        status=OrderStatus.OPEN,
-        time_in_force=time_in_force,
-        triggered=False if request.order_type in STOPS else None,
-        expires_at=expiry(turn.world, request.symbol, time_in_force),
-        created_at=now,
-        updated_at=now,
+        **{
+            **asked,
+            "id": turn.world.new_id("ord"),
+            "filled_quantity": ZERO,
+            "remaining_quantity": request.quantity,
+            "status": OrderStatus.PENDING if rules.latency else OrderStatus.OPEN,
+            "time_in_force": request.time_in_force or TimeInForce.GTC,
+            "trailing_type": (request.trailing_type or TrailingType.ABSOLUTE) if trailing else None,
+            "triggered": False if stop else None,
+            "expires_at": expiry(turn.world, request),
+            "created_at": now,
+            "updated_at": now,
+        }
     )
 
 
-def expiry(world: World, symbol: str, time_in_force: TimeInForce) -> datetime | None:
+def on_terms(turn: Turn, order: Order) -> Order:
+    """The order with what follows from the account's rules: leverage, direction, trailing stop."""
+    update: dict[str, object] = {}
+    if not order.reduce_only:
+        update["leverage"] = order.leverage or turn.world.rules.leverage
+    held = turn.position(order.position_id) if order.position_id else None
+    if held is not None and held.side is not DIRECTION[order.side]:
+        update["reduce_only"] = True
+    order = order.model_copy(update=update)
+    if trails(order) and turn.world.instrument(order.symbol) is not None:
+        return follow(order, turn.world)
+    return order
+
+
+def expiry(world: World, request: OrderRequest) -> datetime | None:
     """When a DAY order ends; None for the others."""
-    instrument = world.instrument(symbol)
-    if time_in_force is not TimeInForce.DAY or instrument is None:
+    instrument = world.instrument(request.symbol)
+    if request.time_in_force is not TimeInForce.DAY or instrument is None:
         return None
     return world.session_end(instrument.asset_class, world.now)
 
@@ -150,18 +194,30 @@ def closing_order(position: Position, request: ClosePositionRequest) -> OrderReq
     """The order request that closes a position: MARKET and all of it unless told otherwise."""
     return OrderRequest(
         symbol=position.symbol,
-        side=Side.SELL if position.side is PositionSide.LONG else Side.BUY,
+        side=EXIT_SIDE[position.side],
         quantity=request.quantity or position.quantity,
         order_type=OrderType(request.order_type or OrderType.MARKET),
         limit_price=request.limit_price,
+        reduce_only=True,
+        position_id=position.id,
     )
 
 
-def exceeds(position: Position, order: Order) -> Refusal | None:
-    if order.quantity <= position.quantity:
-        return None
-    message = f"The position holds {position.quantity:f}, less than {order.quantity:f}"
-    return Refusal(RejectReason.INVALID_QUANTITY, message)
+def misplaced(position: Position, change: ModifyPositionRequest, world: World) -> Refusal | None:
+    """Whether an exit would lie on the wrong side of the mark, or off the tick size."""
+    step = world.listed(position.symbol).price_increment
+    long = position.side is PositionSide.LONG
+    for name, below in (("stop_loss", long), ("take_profit", not long)):
+        price: Decimal | None = getattr(change, name)
+        if price is None:
+            continue
+        if not is_multiple(price, step):
+            return Refusal(RejectReason.INVALID_PRICE, f"{name} must be a multiple of {step:f}")
+        mark = position.current_price
+        if not (price < mark if below else price > mark):
+            message = f"{name} lies on the wrong side of the mark, {mark:f}"
+            return Refusal(RejectReason.INVALID_PRICE, message)
+    return None
 
 
 def with_changes(turn: Turn, order: Order, wanted: dict[str, Decimal]) -> Order:
@@ -169,4 +225,7 @@ def with_changes(turn: Turn, order: Order, wanted: dict[str, Decimal]) -> Order:
     remaining = wanted.get("quantity", order.quantity) - order.filled_quantity
     status = order.status if remaining else OrderStatus.FILLED
     update = {**wanted, "remaining_quantity": remaining, "status": status}
-    return order.model_copy(update=update | {"updated_at": turn.stamp()})
+    changed = order.model_copy(update=update | {"updated_at": turn.stamp()})
+    if "trailing_distance" in wanted and order.trailing_reference is not None:
+        return anchored(changed, order.trailing_reference, turn.world)
+    return changed

@@ -1,4 +1,4 @@
-"""How much the open orders of an account would buy or sell, by symbol and side.
+"""What the open orders of an account would bind in margin, by symbol and side.
 
 Kept as sums, so that the margin of one more order costs the same whether ten or ten thousand
 orders rest. What an order will pay is known for a limit (its limit) and a waiting stop (its stop
@@ -11,42 +11,44 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from providers.engine.money import EXACT, ZERO, quotient
-from providers.models import Order, Side
+from providers.models import Order, Position, Side
 
 
 @dataclass(frozen=True, slots=True)
 class Resting:
-    """Sums over the open orders of one symbol and side that may add exposure."""
+    """Sums over the open orders of one symbol and side that may add exposure.
 
-    priced: Decimal = ZERO  # quantity of orders with a price
-    notional: Decimal = ZERO  # its value at those prices
-    at_market: Decimal = ZERO  # quantity of orders without one
+    `margin` is what the priced orders would bind; `scaled` is the quantity of the others, each
+    divided by its leverage, so that times a price it is what they would bind.
+    """
 
-    def plus(self, quantity: Decimal, price: Decimal | None) -> Resting:
+    quantity: Decimal = ZERO
+    margin: Decimal = ZERO
+    scaled: Decimal = ZERO
+
+    def plus(self, quantity: Decimal, price: Decimal | None, leverage: Decimal) -> Resting:
         """These sums with one more order; a negative quantity takes one away."""
+        total = EXACT.add(self.quantity, quantity)
         if price is None:
-            at_market = EXACT.add(self.at_market, quantity)
-            return Resting(self.priced, self.notional, at_market)
-        return Resting(
-            EXACT.add(self.priced, quantity),
-            EXACT.add(self.notional, EXACT.multiply(quantity, price)),
-            self.at_market,
-        )
+            scaled = EXACT.add(self.scaled, quotient(quantity, leverage))
+            return Resting(total, self.margin, scaled)
+        bound = quotient(EXACT.multiply(quantity, price), leverage)
+        return Resting(total, EXACT.add(self.margin, bound), self.scaled)
 
     def value(self, market_price: Decimal, covered: Decimal) -> Decimal:
-        """What executing everything would be worth beyond `covered`.
+        """What executing everything would bind beyond `covered`.
 
         `covered` is the quantity of the opposite position, which these orders would only close.
-        It is taken off at the orders' mean price, since which of them closes it is not known.
+        It is taken off at the orders' mean margin, since which of them closes it is not known.
         """
-        quantity = self.priced + self.at_market
-        if quantity <= covered:
+        if self.quantity <= covered:
             return ZERO
-        value = self.notional + self.at_market * market_price
-        return value if not covered else quotient(value * (quantity - covered), quantity)
+        value = self.margin + self.scaled * market_price
+        return quotient(value * (self.quantity - covered), self.quantity) if covered else value
 
 
 NOTHING = Resting()
+ONE = Decimal(1)
 
 
 class Reserves:
@@ -78,11 +80,15 @@ class Reserves:
         if order.reduce_only:
             return  # it can only ever close
         key = (order.symbol, order.side)
-        changed = self.of(*key).plus(quantity, expected_price(order))
-        if changed.priced or changed.at_market:
+        changed = self.of(*key).plus(quantity, expected_price(order), leverage_of(order))
+        if changed.quantity:
             self._sums[key] = changed
         else:
             self._sums.pop(key, None)
+
+
+def leverage_of(entity: Order | Position) -> Decimal:
+    return entity.leverage or ONE
 
 
 def expected_price(order: Order) -> Decimal | None:

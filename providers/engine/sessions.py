@@ -1,8 +1,11 @@
-"""When a trading session ends, by asset class, in the built-in rule set.
+"""When trading sessions end, and when markets are open, by asset class: the built-in rule set.
 
-    STOCK, FUTURES  16:00 New York, Monday to Friday (exchange holidays are not known here)
-    FOREX           17:00 New York, Monday to Friday
-    CRYPTO          00:00 UTC, every day
+                    session ends                          open
+    STOCK, FUTURES  16:00 New York, Monday to Friday      9:30 to 16:00 New York, Monday to Friday
+    FOREX           17:00 New York, Monday to Friday      Sunday 17:00 to Friday 17:00 New York
+    CRYPTO          00:00 UTC, every day                  always
+
+Exchange holidays are not known here; see `providers.paper.calendars` for a calendar that does.
 
 Sources: NYSE core session hours; the 5 p.m. New York convention of the spot FX market; UTC days
 at crypto venues.
@@ -16,12 +19,13 @@ from zoneinfo import ZoneInfo
 from providers.models import AssetClass
 
 NEW_YORK = ZoneInfo("America/New_York")
-SATURDAY = 5
+FRIDAY, SATURDAY, SUNDAY = 4, 5, 6
+STOCK_OPEN, STOCK_CLOSE, FOREX_CLOSE = time(9, 30), time(16), time(17)
 
 CLOSES = {
-    AssetClass.STOCK: time(16, tzinfo=NEW_YORK),
-    AssetClass.FUTURES: time(16, tzinfo=NEW_YORK),
-    AssetClass.FOREX: time(17, tzinfo=NEW_YORK),
+    AssetClass.STOCK: STOCK_CLOSE.replace(tzinfo=NEW_YORK),
+    AssetClass.FUTURES: STOCK_CLOSE.replace(tzinfo=NEW_YORK),
+    AssetClass.FOREX: FOREX_CLOSE.replace(tzinfo=NEW_YORK),
 }
 
 
@@ -34,3 +38,15 @@ def session_end(asset_class: AssetClass, now: datetime) -> datetime:
     while day.weekday() >= SATURDAY or datetime.combine(day, close) <= now:
         day += timedelta(days=1)
     return datetime.combine(day, close).astimezone(UTC)
+
+
+def is_open(asset_class: AssetClass, now: datetime) -> bool:
+    """Whether the market of an asset class trades at this moment."""
+    if asset_class is AssetClass.CRYPTO:
+        return True
+    local = now.astimezone(NEW_YORK)
+    day, clock = local.weekday(), local.time()
+    if asset_class is AssetClass.FOREX:
+        opened = day < FRIDAY or (day == FRIDAY and clock < FOREX_CLOSE)
+        return opened or (day == SUNDAY and clock >= FOREX_CLOSE)
+    return day < SATURDAY and STOCK_OPEN <= clock < STOCK_CLOSE

@@ -6,11 +6,13 @@ to an empty account gives its state; nothing else may change it.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
 
+from providers.engine.links import Index
 from providers.engine.reserves import Reserves
 from providers.models import Account, Order, OrderStatus, Position, Trade
 
@@ -27,15 +29,29 @@ class EventType(StrEnum):
     POSITION = "position"
     TRADE = "trade"
     ACCOUNT = "account"
+    ERROR = "error"
 
 
 @dataclass(frozen=True, slots=True)
 class Ledger:
-    """The money of an account: what was paid in, and what is there now, in `currency`."""
+    """The money of an account: what was paid in, and what is there now, in `currency`.
+
+    `warned` is whether the account has been told that its margin runs short.
+    """
 
     balance: Decimal
     deposits: Decimal
     currency: str
+    warned: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """Something that went against the account, such as a LIQUIDATION; the frame of type error."""
+
+    code: str
+    message: str
+    details: Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +64,7 @@ class Event:
 
     type: EventType
     name: str
-    entity: Order | Position | Trade | Ledger
+    entity: Order | Position | Trade | Ledger | Notice
     at: datetime
     shown: Account | None = None
 
@@ -57,8 +73,8 @@ class Event:
 class AccountState:
     """Open orders, open positions and money of one account.
 
-    `last_time` is the largest timestamp given out; the next must be later. `reserves` and
-    `reducing` are kept in step with the orders, so that a decision need not visit all of them.
+    `last_time` is the largest timestamp given out; the next must be later. The indexes are kept in
+    step with the orders, so that a decision need not visit all of them.
     """
 
     account: str
@@ -67,7 +83,7 @@ class AccountState:
     orders: dict[str, Order] = field(default_factory=dict)
     positions: dict[str, Position] = field(default_factory=dict)
     reserves: Reserves = field(init=False, default_factory=Reserves)
-    reducing: set[str] = field(init=False, default_factory=set)
+    index: Index = field(init=False, default_factory=Index)
 
     def __post_init__(self) -> None:
         for order in self.orders.values():
@@ -105,7 +121,7 @@ class AccountState:
         before = self.orders.get(order.id)
         if before is not None:
             self.reserves.remove(before)
-            self.reducing.discard(order.id)
+            self.index.remove(before)
         if order.status in TERMINAL:
             self.orders.pop(order.id, None)
         else:
@@ -114,8 +130,7 @@ class AccountState:
 
     def _count(self, order: Order) -> None:
         self.reserves.add(order)
-        if order.reduce_only:
-            self.reducing.add(order.id)
+        self.index.add(order)
 
     def _put_position(self, position: Position) -> None:
         if position.quantity:

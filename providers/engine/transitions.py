@@ -15,36 +15,53 @@ from decimal import Decimal
 from providers.engine.fills import Fill
 from providers.engine.margin import DIRECTION, cost
 from providers.engine.money import ZERO, quotient, trim
+from providers.engine.reserves import leverage_of
 from providers.engine.turn import Turn
-from providers.models import Order, OrderStatus, Position, PositionSide, Trade
+from providers.models import MarginMode, Order, OrderStatus, Position, PositionSide, Trade
 
 
-def fill(turn: Turn, order: Order, at: Fill) -> Order:
-    """Trade: the order advances, a trade is made, the position and the balance follow."""
-    filled = advance(turn, order, at)
-    notional = at.price * at.quantity
-    commission = turn.world.rules.commission(notional, is_maker=at.is_maker)
-    turn.trade_event(
-        Trade(
-            id=turn.world.new_id("trd"),
-            order_id=order.id,
-            symbol=order.symbol,
-            side=order.side,
-            quantity=at.quantity,
-            price=at.price,
-            commission=commission,
-            commission_currency=turn.ledger.currency,
-            is_maker=at.is_maker,
-            timestamp=turn.stamp(),
-        )
+def fill(turn: Turn, order: Order, at: Fill) -> tuple[Order, Position | None]:
+    """Trade: the order advances, a trade is made, the position and the balance follow.
+
+    Returns the order and the position that the fill opened, added to or reduced, None if it
+    closed it.
+    """
+    held = turn.position_for(order)
+    opened = turn.world.new_id("pos") if opens(held, order, at) else None
+    commission = turn.world.rules.commission(
+        at.price, at.quantity, maker=at.is_maker, first=not order.filled_quantity
     )
-    realized = settle(turn, order, at)
+    filled = advance(turn, order, at, opened or (held.id if held else None))
+    turn.trade_event(trade_of(turn, order, at, commission))
+    realized, position = settle(turn, filled, at, held)
     turn.pay(realized - commission)
-    return filled
+    return filled, position
 
 
-def advance(turn: Turn, order: Order, at: Fill) -> Order:
-    """The order with one more fill."""
+def opens(held: Position | None, order: Order, at: Fill) -> bool:
+    """Whether the fill opens a position: there is none, or it is larger than the one it closes."""
+    if held is None:
+        return True
+    return held.side is not DIRECTION[order.side] and at.quantity > held.quantity
+
+
+def trade_of(turn: Turn, order: Order, at: Fill, commission: Decimal) -> Trade:
+    return Trade(
+        id=turn.world.new_id("trd"),
+        order_id=order.id,
+        symbol=order.symbol,
+        side=order.side,
+        quantity=at.quantity,
+        price=at.price,
+        commission=commission,
+        commission_currency=turn.ledger.currency,
+        is_maker=at.is_maker,
+        timestamp=turn.stamp(),
+    )
+
+
+def advance(turn: Turn, order: Order, at: Fill, position_id: str | None) -> Order:
+    """The order with one more fill, which goes into this position."""
     quantity = order.filled_quantity + at.quantity
     remaining = order.quantity - quantity
     notional = (order.filled_notional or ZERO) + at.price * at.quantity
@@ -56,61 +73,73 @@ def advance(turn: Turn, order: Order, at: Fill) -> Order:
             "filled_notional": trim(notional),
             "average_fill_price": quotient(notional, quantity),
             "status": OrderStatus.PARTIALLY_FILLED if remaining else OrderStatus.FILLED,
+            "position_id": position_id,
             "updated_at": turn.stamp(),
         }
     )
     return turn.order_event(name, changed)
 
 
-def settle(turn: Turn, order: Order, at: Fill) -> Decimal:
-    """Net the fill against the position of the symbol; returns the profit realized."""
-    held = turn.position_in(order.symbol)
-    direction = DIRECTION[order.side]
+def settle(
+    turn: Turn, order: Order, at: Fill, held: Position | None
+) -> tuple[Decimal, Position | None]:
+    """Put the fill into the position held; what exceeds it on the other side opens a new one.
+
+    `order` already names the position it ends up in. Returns the profit realized, and that
+    position, None if the fill closed it.
+    """
     if held is None:
-        open_position(turn, order.symbol, direction, at.quantity, at.price)
-        return ZERO
-    if held.side is direction:
-        add_to(turn, held, at.quantity, at.price)
-        return ZERO
+        return ZERO, open_position(turn, order, at.quantity, at.price)
+    if held.side is DIRECTION[order.side]:
+        return ZERO, add_to(turn, held, order, at)
     closing = min(held.quantity, at.quantity)
     realized = reduce(turn, held, closing, at.price)
     if at.quantity > closing:
-        open_position(turn, order.symbol, direction, at.quantity - closing, at.price)
-    return realized
+        return realized, open_position(turn, order, at.quantity - closing, at.price)
+    return realized, turn.position(held.id)
 
 
-def open_position(
-    turn: Turn, symbol: str, side: PositionSide, quantity: Decimal, price: Decimal
-) -> None:
+def open_position(turn: Turn, order: Order, quantity: Decimal, price: Decimal) -> Position:
+    """A new position, on the terms of the order that names it."""
     now = turn.stamp()
     position = Position(
-        id=turn.world.new_id("pos"),
-        symbol=symbol,
-        side=side,
+        id=named(order),
+        symbol=order.symbol,
+        side=DIRECTION[order.side],
         quantity=quantity,
         average_entry_price=price,
         cost_basis=trim(price * quantity),
         current_price=price,
         unrealized_pnl=ZERO,
         realized_pnl=ZERO,
+        margin_mode=order.margin_mode or MarginMode.CROSS,
+        leverage=leverage_of(order),
         opened_at=now,
         updated_at=now,
     )
-    turn.position_event("POSITION_OPENED", position)
+    return turn.position_event("POSITION_OPENED", position)
 
 
-def add_to(turn: Turn, held: Position, quantity: Decimal, price: Decimal) -> None:
-    total = held.quantity + quantity
-    spent = cost(held) + price * quantity
+def named(order: Order) -> str:
+    if order.position_id is None:
+        raise ValueError("a filled order names its position")
+    return order.position_id
+
+
+def add_to(turn: Turn, held: Position, order: Order, at: Fill) -> Position:
+    """More of the same position; it takes the leverage of the order that added last."""
+    total = held.quantity + at.quantity
+    spent = cost(held) + at.price * at.quantity
     changed = held.model_copy(
         update={
             "quantity": trim(total),
             "cost_basis": trim(spent),
             "average_entry_price": quotient(spent, total),
+            "leverage": leverage_of(order),
             "updated_at": turn.stamp(),
         }
     )
-    turn.position_event("POSITION_MODIFIED", changed)
+    return turn.position_event("POSITION_MODIFIED", changed)
 
 
 def reduce(turn: Turn, held: Position, quantity: Decimal, price: Decimal) -> Decimal:

@@ -7,16 +7,25 @@ they were applied, so that each step of a decision sees the steps before it.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import TypeVar
 
+from providers.engine.links import Link, links
 from providers.engine.margin import figures, marked
 from providers.engine.money import EXACT
-from providers.engine.state import TERMINAL, AccountState, Event, EventType, Ledger
+from providers.engine.state import (
+    TERMINAL,
+    AccountState,
+    Event,
+    EventType,
+    Ledger,
+    Notice,
+)
 from providers.engine.world import Decision, World
 from providers.errors import TradingError
-from providers.models import Order, Position, Trade
+from providers.models import Order, Position, PositionMode, Trade
 
 T = TypeVar("T")
 
@@ -62,14 +71,25 @@ class Turn:
             if position.quantity:
                 yield position
 
-    def position_in(self, symbol: str) -> Position | None:
-        """The open position of a symbol (netting holds at most one)."""
-        return next((p for p in self.positions() if p.symbol == symbol), None)
+    def position(self, position_id: str) -> Position | None:
+        """The open position of that id."""
+        held = self._positions.get(position_id) or self._state.positions.get(position_id)
+        return held if held is not None and held.quantity else None
 
-    def reducing(self, symbol: str) -> list[Order]:
-        """The open reduce-only orders of a symbol, oldest first."""
-        ids = self._state.reducing | {o.id for o in self._orders.values() if o.reduce_only}
-        orders = [order for order in map(self.order, ids) if order and order.symbol == symbol]
+    def position_for(self, order: Order) -> Position | None:
+        """The open position that a fill of the order goes into.
+
+        Netting, that is the one of the symbol; hedging, the one that the order names.
+        """
+        if self.world.rules.position_mode is PositionMode.HEDGING:
+            return self.position(order.position_id) if order.position_id else None
+        return next((held for held in self.positions() if held.symbol == order.symbol), None)
+
+    def linked(self, link: Link) -> list[Order]:
+        """The open orders that a link holds together, oldest first."""
+        ids = self._state.index.get(link)
+        made = (order.id for order in self._orders.values() if link in links(order))
+        orders = [order for order in map(self.order, ids.union(made)) if order]
         return sorted(
             (order for order in orders if order.status not in TERMINAL),
             key=lambda order: order.created_at,
@@ -85,23 +105,33 @@ class Turn:
     def trade_event(self, trade: Trade) -> None:
         self.events.append(Event(EventType.TRADE, "TRADE_FILLED", trade, trade.timestamp))
 
-    def position_event(self, name: str, position: Position) -> None:
+    def position_event(self, name: str, position: Position) -> Position:
         """The position as it is now, marked at the present quote."""
-        position = marked(position, self.world.quote(position.symbol))
+        position = marked(position, self.world)
         self._positions[position.id] = position
         self.events.append(Event(EventType.POSITION, name, position, position.updated_at))
+        return position
 
     def pay(self, amount: Decimal) -> None:
         """Add to the balance; a cost is negative."""
-        ledger = self._ledger
-        balance = EXACT.add(ledger.balance, amount)
-        self._ledger = Ledger(balance, ledger.deposits, ledger.currency)
+        balance = EXACT.add(self._ledger.balance, amount)
+        self._ledger = replace(self._ledger, balance=balance)
+
+    def account_event(self, name: str, *, warned: bool) -> None:
+        """Tell the account how its margin stands."""
+        self._ledger = replace(self._ledger, warned=warned)
+        shown = figures(self.state(), self.world)
+        self.events.append(Event(EventType.ACCOUNT, name, self._ledger, self.stamp(), shown))
+
+    def recovered(self) -> None:
+        """The margin suffices again: the next shortage is worth another warning."""
+        self.account_event("BALANCE_UPDATED", warned=False)
+
+    def notice(self, notice: Notice) -> None:
+        self.events.append(Event(EventType.ERROR, notice.code, notice, self.stamp()))
 
     def decision(self, result: T | TradingError) -> Decision[T]:
         """The finished turn: a changed balance is reported once, after all that changed it."""
-        if self._ledger != self._state.ledger:
-            shown = figures(self.state(), self.world)
-            self.events.append(
-                Event(EventType.ACCOUNT, "BALANCE_UPDATED", self._ledger, self.stamp(), shown)
-            )
+        if self._ledger.balance != self._state.ledger.balance:
+            self.account_event("BALANCE_UPDATED", warned=self._ledger.warned)
         return Decision(tuple(self.events), result)

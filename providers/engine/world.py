@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Generic, Protocol, TypeVar
 
 from providers.engine.money import ZERO, trim
 from providers.engine.state import Event
 from providers.errors import TradingError
-from providers.models import AssetClass, Quote, Side
+from providers.models import AssetClass, PositionMode, Quote, Side
 
 T = TypeVar("T")
 
@@ -39,16 +39,31 @@ class Tradeable(Protocol):
 class Rules:
     """The policy of the exchange.
 
-    Fees are fractions of the notional (0.0005 is 5 basis points); `leverage` divides the margin
-    of positions and orders.
+    `maker_fee`, `taker_fee` and `slippage` are fractions (0.0005 is 5 basis points), the first two
+    of the notional, the last of the price that a taking order pays. `unit_fee` is per unit traded,
+    `order_fee` per order, at its first fill; all fees add up. `leverage` counts for an order that
+    names none. A position is liquidated when what backs it falls to `maintenance`, a fraction of
+    its notional, and the account is warned at `warning` times that. An order waits `latency`
+    before it meets a quote.
     """
 
+    position_mode: PositionMode = PositionMode.NETTING
     maker_fee: Decimal = ZERO
     taker_fee: Decimal = ZERO
+    unit_fee: Decimal = ZERO
+    order_fee: Decimal = ZERO
+    slippage: Decimal = ZERO
     leverage: Decimal = Decimal(1)
+    max_leverage: Decimal = Decimal(20)
+    maintenance: Decimal = Decimal("0.02")
+    warning: Decimal = Decimal("1.5")
+    latency: timedelta = timedelta(0)
 
-    def commission(self, notional: Decimal, *, is_maker: bool) -> Decimal:
-        return trim(notional * (self.maker_fee if is_maker else self.taker_fee))
+    def commission(self, price: Decimal, quantity: Decimal, *, maker: bool, first: bool) -> Decimal:
+        """What one fill costs; exact, never rounded."""
+        rate = self.maker_fee if maker else self.taker_fee
+        fee = price * quantity * rate + quantity * self.unit_fee
+        return trim(fee + self.order_fee if first else fee)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,15 +71,29 @@ class World:
     """The surroundings of one decision.
 
     `now` is the moment of the command; `quote` and `instrument` answer for a canonical symbol as
-    of that moment, `instrument` with None where there is none; `new_id` makes ids.
+    of that moment, `instrument` with None where there is none; `new_id` makes ids. `group_traded`
+    tells whether any order of an OCO group ever filled. `session_end` is the first end of an asset
+    class's session after a moment, `is_open` whether it trades then.
     """
 
     now: datetime
     new_id: Callable[[str], str]
     quote: Callable[[str], Quote]
     instrument: Callable[[str], Tradeable | None]
-    session_end: Callable[[AssetClass, datetime], datetime]
     rules: Rules
+    session_end: Callable[[AssetClass, datetime], datetime]
+    is_open: Callable[[AssetClass, datetime], bool] = lambda *_: True
+    group_traded: Callable[[str], bool] = lambda _: False
+
+    def listed(self, symbol: str) -> Tradeable:
+        """The instrument of an accepted order or position, which has one."""
+        instrument = self.instrument(symbol)
+        if instrument is None:
+            raise LookupError(f"{symbol} is traded and not listed")
+        return instrument
+
+    def trades_now(self, symbol: str) -> bool:
+        return self.is_open(self.listed(symbol).asset_class, self.now)
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,8 +13,12 @@ import logging
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
+from functools import partial
+from itertools import islice
+from typing import Protocol
 
 from providers.base import Clock, MarketData
+from providers.engine.state import AccountState
 from providers.errors import ProviderUnavailable, SymbolNotFound
 from providers.paper.store import Lease, LeaseLost, Match, Reader, Store
 
@@ -22,35 +26,47 @@ log = logging.getLogger(__name__)
 
 LEASE = "market-clock"
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-Advance = Callable[[str, Sequence[str], Lease], Awaitable[None]]
-"""Brings orders of one account, by id and in this order, to the present."""
-
 AT_ONCE = 256
 """Accounts advanced at the same time, so that a tick never crowds out the clients' commands."""
 
 
-class MarketClock:
-    """Drives the resting orders of one store on one market.
+class Exchange(Protocol):
+    """What the clock asks of the exchange whose time it keeps."""
 
-    `advance` brings orders of an account to the present; `holder` names this process in the lease.
+    async def advance(self, account: str, order_ids: Sequence[str], lease: Lease) -> None:
+        """Bring orders of an account, in this order, to the present."""
+
+    async def guard_margin(self, account: str, lease: Lease) -> None:
+        """Warn or liquidate an account as the present quotes demand."""
+
+    def at_risk(self, state: AccountState) -> bool:
+        """Whether the margin of an account wants attention."""
+
+
+class MarketClock:
+    """Drives the resting orders of one store on one market, and watches over margin.
+
+    `holder` names this process in the lease.
     """
 
     def __init__(
         self,
         store: Store,
         market: MarketData,
-        advance: Advance,
+        exchange: Exchange,
         *,
         clock: Clock,
         holder: str,
         interval: timedelta,
+        latency: timedelta = timedelta(0),
     ) -> None:
         self._store = store
         self._market = market
-        self._advance = advance
+        self._exchange = exchange
         self._clock = clock
         self._holder = holder
         self._interval = interval
+        self._latency = latency
         self._ttl = max(5 * interval, timedelta(seconds=5))
         self._lease: Lease | None = None
 
@@ -92,25 +108,32 @@ class MarketClock:
         lease = self._lease
         if lease is None:
             raise LeaseLost
-        matches = await self._store.read(self._touched)
-        accounts = list(_by_account(matches).items())
-        for first in range(0, len(accounts), AT_ONCE):
-            crowd = accounts[first : first + AT_ONCE]
-            await asyncio.gather(*(self._advance(*each, lease) for each in crowd))
+        matches, risky = await self._store.read(self._touched)
+        orders = _by_account(matches).items()
+        await _all(partial(self._exchange.advance, *each, lease) for each in orders)
+        await _all(partial(self._exchange.guard_margin, account, lease) for account in risky)
         return len(matches)
 
-    def _touched(self, reader: Reader) -> list[Match]:
+    def _touched(self, reader: Reader) -> tuple[list[Match], list[str]]:
+        """Orders that expiry, arrival or a quote touch; accounts whose margin wants attention."""
         now = self._clock()
-        matches = reader.expired(now)
+        matches = reader.expired(now) + reader.pending(now - self._latency)
         for symbol in reader.working_symbols():
             with suppress(SymbolNotFound):  # not listed any more: nothing there can trade
                 quote = self._market.quote(symbol, now)
                 matches += reader.triggered(symbol, quote.bid, quote.ask)
-        return matches
+        leveraged = (reader.holdings(account) for account in reader.leveraged_accounts())
+        return matches, [each.account for each in leveraged if self._exchange.at_risk(each)]
 
     def _until_next_tick(self) -> float:
         """Seconds until quotes change next."""
         return ((EPOCH - self._clock()) % self._interval).total_seconds()
+
+
+async def _all(works: Iterable[Callable[[], Awaitable[None]]]) -> None:
+    waiting = iter(works)
+    while some := list(islice(waiting, AT_ONCE)):
+        await asyncio.gather(*(work() for work in some))
 
 
 def _by_account(matches: Iterable[Match]) -> dict[str, list[str]]:

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 import orjson
 from pydantic import BaseModel, ValidationError
 
-from providers.engine.state import Event, EventType, Ledger
+from providers.engine.state import Event, EventType, Ledger, Notice
 from providers.errors import ProviderUnavailable
 
 log = logging.getLogger(__name__)
@@ -21,7 +21,7 @@ EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 
 
-def encode(entity: BaseModel | Ledger) -> str:
+def encode(entity: BaseModel | Ledger | Notice) -> str:
     """The wire document: decimals as plain strings, moments in UTC with Z."""
     return orjson.dumps(entity, default=_plain, option=orjson.OPT_UTC_Z).decode()
 
@@ -46,12 +46,11 @@ def document_of(event: Event) -> str:
 
 def frame_of(type_: EventType, name: str, at: int, document: str) -> str:
     """The WebSocket frame of a logged event, without its `event_id`."""
-    frame = {
-        "type": type_,
-        "event": name,
-        "timestamp": from_micros(at),
-        type_.value: orjson.Fragment(document),
-    }
+    frame: dict[str, Any] = {"type": type_, "timestamp": from_micros(at)}
+    if type_ is EventType.ERROR:
+        frame |= orjson.loads(document)
+    else:
+        frame |= {"event": name, type_.value: orjson.Fragment(document)}
     return orjson.dumps(frame, option=orjson.OPT_UTC_Z).decode()
 
 

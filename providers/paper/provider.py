@@ -26,8 +26,9 @@ from providers.base import (
     TradeQuery,
 )
 from providers.engine import orders as engine
+from providers.engine.liquidation import guard_margin
 from providers.engine.margin import figures, marked
-from providers.engine.sessions import session_end
+from providers.engine.state import AccountState
 from providers.engine.world import Decision, Rules, World
 from providers.errors import (
     DuplicateClientOrderId,
@@ -45,19 +46,22 @@ from providers.models import (
     Capabilities,
     ClosePositionRequest,
     ConnectionStatus,
+    Feature,
     ModifyOrderRequest,
+    ModifyPositionRequest,
     Order,
     OrderHandle,
     OrderRequest,
+    OrderType,
     Position,
     PositionMode,
     Quote,
     Trade,
 )
-from providers.paper import unsupported
+from providers.paper.calendars import is_open, session_end
 from providers.paper.clock import MarketClock
 from providers.paper.fingerprint import fingerprint
-from providers.paper.settings import PaperSettings
+from providers.paper.settings import MarketHours, PaperSettings
 from providers.paper.store import Lease, Session, Store
 
 T = TypeVar("T")
@@ -91,14 +95,16 @@ class PaperProvider:
         self._market = market
         self._clock = clock
         self._ids = ids
-        self._rules = Rules(maker_fee=settings.maker_fee, taker_fee=settings.taker_fee)
+        self._rules = rules_of(settings)
+        self._is_open = always_open if settings.market_hours is MarketHours.ALWAYS else is_open
         self.market_clock = MarketClock(
             store,
             market,
-            self._advance,
+            self,
             clock=clock,
             holder=new_id("clock"),
             interval=settings.tick_interval,
+            latency=settings.latency,
         )
         self._ticking: asyncio.Task[None] | None = None
 
@@ -118,7 +124,6 @@ class PaperProvider:
     # Orders
 
     async def submit_order(self, account: str, request: OrderRequest) -> Submission:
-        unsupported.refuse_unsupported(request)
         request = request.model_copy(update={"symbol": self._canonical(request.symbol)})
         mark = fingerprint(request) if request.client_order_id else ""
 
@@ -126,7 +131,7 @@ class PaperProvider:
             earlier = _replay(session, request.client_order_id, mark)
             if earlier is not None:
                 return earlier
-            order = _carry_out(session, engine.submit(session.state, request, self._world()))
+            order = _carry_out(session, engine.submit(session.state, request, self._world(session)))
             if isinstance(order, TradingError):
                 return order
             if request.client_order_id:
@@ -149,7 +154,6 @@ class PaperProvider:
         return order
 
     async def modify_order(self, account: str, order_id: str, change: ModifyOrderRequest) -> Order:
-        unsupported.refuse_unsupported_change(change)
         return await self._command_order(
             account,
             order_id,
@@ -190,6 +194,18 @@ class PaperProvider:
         if held is None or not held.quantity:
             raise PositionNotFound(position_id)
         return self._marked(held)
+
+    async def modify_position(
+        self, account: str, position_id: str, change: ModifyPositionRequest
+    ) -> Position:
+        def command(session: Session) -> Position | TradingError:
+            position = session.state.positions.get(position_id)
+            if position is None:
+                return PositionNotFound(position_id)
+            decision = engine.protect(session.state, position, change, self._world())
+            return _carry_out(session, decision)
+
+        return _answer(await self._store.transact(account, command))
 
     async def close_position(
         self, account: str, position_id: str, request: ClosePositionRequest
@@ -236,11 +252,13 @@ class PaperProvider:
 
     async def get_capabilities(self) -> Capabilities:
         traded = {each.asset_class for each in self._market.instruments.values()}
+        hedging = self._rules.position_mode is PositionMode.HEDGING
         return Capabilities(
             supported_asset_classes=[each for each in AssetClass if each in traded],
-            supported_order_types=list(unsupported.ORDER_TYPES),
-            position_mode=PositionMode.NETTING,
-            features=list(unsupported.FEATURES),
+            supported_order_types=list(OrderType),
+            position_mode=self._rules.position_mode,
+            features=[each for each in Feature if each is not Feature.HEDGING or hedging],
+            max_leverage=self._rules.max_leverage,
         )
 
     async def get_status(self) -> ConnectionStatus:
@@ -253,16 +271,21 @@ class PaperProvider:
 
     # How
 
-    def _world(self) -> World:
-        """The surroundings of a decision made now: one moment, one quote for each symbol."""
+    def _world(self, session: Session | None = None) -> World:
+        """The surroundings of a decision made now: one moment, one quote for each symbol.
+
+        Only a decision that may join an OCO group needs the session.
+        """
         now = self._clock()
         return World(
             now=now,
             new_id=self._ids,
             quote=lambda symbol: self._market.quote(symbol, now),
             instrument=self._market.instruments.get,
-            session_end=session_end,
             rules=self._rules,
+            session_end=session_end,
+            is_open=self._is_open,
+            group_traded=session.group_traded if session else _no_group,
         )
 
     def _canonical(self, symbol: str) -> str:
@@ -277,7 +300,7 @@ class PaperProvider:
         return replace(query, symbol=self._canonical(symbol)) if symbol else query
 
     def _marked(self, position: Position) -> Position:
-        return marked(position, self._market.quote(position.symbol, self._clock()))
+        return marked(position, self._world())
 
     async def _list(self, account: str, query: OrderQuery, *, terminal: bool | None) -> Page[Order]:
         wanted = self._canonical_query(query)
@@ -298,8 +321,10 @@ class PaperProvider:
 
         return _answer(await self._store.transact(account, command))
 
-    async def _advance(self, account: str, order_ids: Sequence[str], lease: Lease) -> None:
-        """Bring resting orders to the present, but for those that ended meanwhile."""
+    # What the market clock asks for
+
+    async def advance(self, account: str, order_ids: Sequence[str], lease: Lease) -> None:
+        """Bring orders to the present, but for those that ended meanwhile."""
 
         def command(session: Session) -> None:
             world = self._world()
@@ -309,6 +334,41 @@ class PaperProvider:
                     _carry_out(session, engine.advance(session.state, order, world))
 
         await self._store.transact(account, command, lease)
+
+    async def guard_margin(self, account: str, lease: Lease) -> None:
+        """Warn or liquidate an account as the present quotes demand."""
+
+        def command(session: Session) -> None:
+            _carry_out(session, guard_margin(session.state, self._world()))
+
+        await self._store.transact(account, command, lease)
+
+    def at_risk(self, state: AccountState) -> bool:
+        """Whether the margin of an account wants attention at the present quotes."""
+        return bool(guard_margin(state, self._world()).events)
+
+
+def rules_of(settings: PaperSettings) -> Rules:
+    return Rules(
+        position_mode=settings.position_mode,
+        maker_fee=settings.maker_fee,
+        taker_fee=settings.taker_fee,
+        unit_fee=settings.unit_fee,
+        order_fee=settings.order_fee,
+        slippage=settings.slippage,
+        leverage=settings.leverage,
+        max_leverage=settings.max_leverage,
+        maintenance=settings.maintenance,
+        latency=settings.latency,
+    )
+
+
+def always_open(*_: object) -> bool:
+    return True
+
+
+def _no_group(group: str) -> bool:
+    raise LookupError(f"this decision cannot join the group {group}")
 
 
 def _carry_out(session: Session, decision: Decision[T]) -> T | TradingError:

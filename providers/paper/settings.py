@@ -10,6 +10,8 @@ from typing import Annotated, Any
 from pydantic import BeforeValidator, Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from providers.models import PositionMode
+
 PREFIX = "TRADING_API_PAPER_"
 
 
@@ -38,6 +40,13 @@ def _seconds(value: Any) -> Any:
         return value
 
 
+class MarketHours(StrEnum):
+    """Whether the exchange trades around the clock or in the sessions of each asset class."""
+
+    ALWAYS = "always"
+    SESSIONS = "sessions"
+
+
 class PaperSettings(BaseSettings):
     """Raises pydantic's ValidationError for a value out of range."""
 
@@ -58,6 +67,33 @@ class PaperSettings(BaseSettings):
     )
     taker_fee: Decimal = Field(
         Decimal("0.0005"), ge=0, lt=1, description="Commission of a taking fill, of its notional."
+    )
+    unit_fee: Decimal = Field(Decimal(0), ge=0, description="Commission per unit traded.")
+    order_fee: Decimal = Field(
+        Decimal(0), ge=0, description="Commission per order, taken with its first fill."
+    )
+    slippage: Decimal = Field(
+        Decimal(0), ge=0, lt=1, description="How much worse than the touch taking orders trade."
+    )
+    latency: timedelta = Field(
+        timedelta(0), ge=timedelta(0), description="How long an order takes to arrive, in seconds."
+    )
+    position_mode: PositionMode = Field(
+        PositionMode.NETTING,
+        description="NETTING holds one position per symbol, HEDGING one per opening order.",
+    )
+    leverage: Decimal = Field(
+        Decimal(1), ge=1, description="The leverage of an order that names none."
+    )
+    max_leverage: Decimal = Field(
+        Decimal(20), ge=1, description="The highest leverage that an order may name."
+    )
+    maintenance: Decimal = Field(
+        Decimal("0.02"), gt=0, lt=1, description="Margin below which is liquidated, of notional."
+    )
+    market_hours: MarketHours = Field(
+        MarketHours.ALWAYS,
+        description="always, or sessions: stocks and forex trade only while their markets do.",
     )
     seed: int = Field(0, description="The synthetic market: the same seed, the same prices.")
     volatility: Decimal = Field(

@@ -28,6 +28,12 @@ TRIGGERED = """
 EXPIRED = """
     SELECT account, id FROM orders WHERE expires_at <= ? ORDER BY expires_at, created_at"""
 
+PENDING = """
+    SELECT account, id FROM orders WHERE status = 'PENDING' AND created_at <= ?
+    ORDER BY created_at"""
+
+LEVERAGED = "SELECT DISTINCT account FROM positions WHERE leveraged = 1"
+
 # Steps from one symbol to the next in the index instead of reading all of it.
 WORKING_SYMBOLS = """
     WITH RECURSIVE working (symbol) AS (
@@ -207,6 +213,16 @@ class SqliteReader:
     def expired(self, now: datetime) -> list[Match]:
         return self._matches(EXPIRED, to_micros(now))
 
+    def pending(self, accepted: datetime) -> list[Match]:
+        return self._matches(PENDING, to_micros(accepted))
+
+    def leveraged_accounts(self) -> list[str]:
+        return [account for (account,) in self._connection.execute(LEVERAGED)]
+
+    def group_traded(self, account: str, oco_group_id: str) -> bool:
+        sql = "SELECT 1 FROM orders WHERE account = ? AND oco_group_id = ? AND filled = 1 LIMIT 1"
+        return self._row(sql, account, oco_group_id) is not None
+
     def working_symbols(self) -> list[str]:
         return [symbol for (symbol,) in self._connection.execute(WORKING_SYMBOLS)]
 
@@ -216,15 +232,20 @@ class SqliteReader:
 
     def _account(self, account: str) -> AccountRow:
         row = self._row(
-            "SELECT balance, deposits, currency, last_time, version FROM accounts"
+            "SELECT balance, deposits, currency, warned, last_time, version FROM accounts"
             " WHERE account = ?",
             account,
         )
         if row is None:
             return AccountRow(self._opening, EPOCH, 0)
-        balance, deposits, currency, last_time, version = row
-        ledger = Ledger(Decimal(balance), Decimal(deposits), currency)
+        balance, deposits, currency, warned, last_time, version = row
+        ledger = Ledger(Decimal(balance), Decimal(deposits), currency, bool(warned))
         return AccountRow(ledger, from_micros(last_time), version)
+
+    def holdings(self, account: str) -> AccountState:
+        row = self._account(account)
+        held = {position.id: position for position in self.positions(account, None)}
+        return AccountState(account, row.ledger, row.last_time, positions=held)
 
     def _load(self, account: str, row: AccountRow) -> AccountState:
         orders = {order.id: order for order in self._open_orders(account)}

@@ -13,8 +13,8 @@ from dataclasses import dataclass, field
 from itertools import chain
 from typing import Any, NamedTuple
 
-from providers.engine.state import TERMINAL, AccountState, Event, Ledger
-from providers.models import Order, Position, Trade
+from providers.engine.state import TERMINAL, AccountState, Event, Ledger, Notice
+from providers.models import Order, Position, PositionSide, Trade
 from providers.paper.documents import document_of, to_micros
 from providers.paper.store import PastSubmission
 from providers.paper.triggers import trigger_of
@@ -57,23 +57,23 @@ def _chunks(rows: Sequence[Row]) -> Iterator[Sequence[Row]]:
 
 ACCOUNTS = Table(
     "accounts",
-    "account balance deposits currency last_time version",
+    "account balance deposits currency warned last_time version",
     key="account",
-    replaced="balance deposits currency last_time version",
+    replaced="balance deposits currency warned last_time version",
 )
 EVENTS = Table("events", "id account type name symbol at document")
 ORDERS = Table(
     "orders",
     "account id symbol side status terminal client_order_id oco_group_id created_at"
-    " expires_at trigger_kind trigger_key event_id",
+    " expires_at trigger_kind trigger_key filled event_id",
     key="id",
-    replaced="status terminal expires_at trigger_kind trigger_key event_id",
+    replaced="status terminal expires_at trigger_kind trigger_key filled event_id",
 )
 POSITIONS = Table(
     "positions",
-    "account id symbol flat opened_at event_id",
+    "account id symbol flat leveraged opened_at event_id",
     key="id",
-    replaced="flat event_id",
+    replaced="flat leveraged event_id",
 )
 TRADES = Table("trades", "account id order_id symbol at event_id")
 SUBMISSIONS = Table("submissions", "account client_order_id fingerprint order_id")
@@ -117,6 +117,7 @@ class Rows:
             format(ledger.balance, "f"),
             format(ledger.deposits, "f"),
             ledger.currency,
+            int(ledger.warned),
             to_micros(state.last_time),
             version,
         )
@@ -156,7 +157,7 @@ def _event_row(account: str, event: Event, event_id: int) -> Row:
         account,
         event.type.value,
         event.name,
-        None if isinstance(entity, Ledger) else entity.symbol,
+        None if isinstance(entity, Ledger | Notice) else entity.symbol,
         to_micros(event.at),
         document_of(event),
     )
@@ -180,6 +181,7 @@ def _order_row(account: str, order: Order, event_id: int) -> Row:
         expires_at,
         kind,
         key,
+        int(bool(order.filled_quantity)),
         event_id,
     )
 
@@ -190,9 +192,15 @@ def _position_row(account: str, position: Position, event_id: int) -> Row:
         position.id,
         position.symbol,
         int(not position.quantity),
+        int(_is_leveraged(position)),
         to_micros(position.opened_at),
         event_id,
     )
+
+
+def _is_leveraged(position: Position) -> bool:
+    short = position.side is PositionSide.SHORT
+    return bool(position.quantity) and (short or (position.leverage or 1) > 1)
 
 
 def _trade_row(account: str, trade: Trade, event_id: int) -> Row:

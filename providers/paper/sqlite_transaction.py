@@ -132,6 +132,11 @@ class SqliteSession:
                 return rows.submissions[key]
         return self._transaction.reader.submission(*key)
 
+    def group_traded(self, oco_group_id: str) -> bool:
+        account = self._state.account
+        self._transaction.flush()
+        return self._transaction.reader.group_traded(account, oco_group_id)
+
     def remember_submission(self, client_order_id: str, fingerprint: str, order_id: str) -> None:
         key = (self._state.account, client_order_id)
         self.rows.submissions[key] = PastSubmission(fingerprint, order_id)

@@ -81,6 +81,9 @@ class Session(Protocol):
 
     def find_submission(self, client_order_id: str) -> PastSubmission | None: ...
 
+    def group_traded(self, oco_group_id: str) -> bool:
+        """Whether any order of an OCO group ever filled, wholly or partly."""
+
     def remember_submission(self, client_order_id: str, fingerprint: str, order_id: str) -> None:
         """Bind a client id to an order for ever; `find_submission` has found it free.
 
@@ -127,6 +130,15 @@ class Reader(Protocol):
 
         First what waits for nothing but size, then limits, then stops; see `triggers`.
         """
+
+    def pending(self, accepted: datetime) -> list[Match]:
+        """PENDING orders accepted at this moment or earlier, oldest first."""
+
+    def leveraged_accounts(self) -> list[str]:
+        """Accounts with an open position that can lose more than was paid for it."""
+
+    def holdings(self, account: str) -> AccountState:
+        """Money and open positions, without the orders."""
 
     def expired(self, now: datetime) -> list[Match]:
         """Open orders whose `expires_at` has come, earliest first."""

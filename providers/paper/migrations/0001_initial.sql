@@ -7,6 +7,7 @@ CREATE TABLE accounts (
     balance    TEXT    NOT NULL,
     deposits   TEXT    NOT NULL,
     currency   TEXT    NOT NULL,
+    warned     INTEGER NOT NULL,                -- told that its margin runs short
     last_time  INTEGER NOT NULL,                -- the largest timestamp given out
     version    INTEGER NOT NULL                 -- id of the account's newest event
 ) WITHOUT ROWID;
@@ -36,6 +37,7 @@ CREATE TABLE orders (
     expires_at       INTEGER,                   -- null once terminal
     trigger_kind     TEXT,                      -- null unless it can trade: see triggers.py
     trigger_key      TEXT,
+    filled           INTEGER NOT NULL,          -- whether any of it has traded
     event_id         INTEGER NOT NULL REFERENCES events
 );
 
@@ -46,6 +48,8 @@ CREATE INDEX orders_by_oco_group ON orders (account, oco_group_id)
     WHERE oco_group_id IS NOT NULL;
 CREATE INDEX orders_to_match ON orders (symbol, trigger_kind, trigger_key, created_at)
     WHERE trigger_kind IS NOT NULL;
+CREATE INDEX orders_to_arrive ON orders (created_at)
+    WHERE status = 'PENDING';
 CREATE INDEX orders_to_expire ON orders (expires_at)
     WHERE expires_at IS NOT NULL;
 
@@ -54,11 +58,13 @@ CREATE TABLE positions (
     account    TEXT    NOT NULL REFERENCES accounts,
     symbol     TEXT    NOT NULL,
     flat       INTEGER NOT NULL,
+    leveraged  INTEGER NOT NULL,                -- open, and can lose more than was paid for it
     opened_at  INTEGER NOT NULL,
     event_id   INTEGER NOT NULL REFERENCES events
 );
 
 CREATE INDEX positions_by_time ON positions (account, flat, opened_at);
+CREATE INDEX positions_at_risk ON positions (account) WHERE leveraged = 1;
 
 CREATE TABLE trades (
     id        TEXT    NOT NULL PRIMARY KEY,

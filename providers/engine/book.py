@@ -1,0 +1,41 @@
+"""The small moves of orders on the book that everything else is made of."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+from providers.engine.margin import DIRECTION, total_quantity
+from providers.engine.turn import Turn
+from providers.models import Order, OrderStatus
+
+
+def end(turn: Turn, order: Order, status: OrderStatus) -> Order:
+    """Move a working order to a terminal state without a fill."""
+    changed = order.model_copy(update={"status": status, "updated_at": turn.stamp()})
+    return turn.order_event(f"ORDER_{status.value}", changed)
+
+
+def resize(turn: Turn, order: Order, remaining: Decimal) -> Order:
+    """Change what an exit still has to fill; one with nothing left is cancelled."""
+    if remaining <= 0:
+        return end(turn, order, OrderStatus.CANCELLED)
+    if remaining == order.remaining_quantity:
+        return order
+    update = {
+        "quantity": order.filled_quantity + remaining,
+        "remaining_quantity": remaining,
+        "updated_at": turn.stamp(),
+    }
+    name = "ORDER_MODIFIED" if order.parent_order_id is None else "BRACKET_ORDER_MODIFIED"
+    return turn.order_event(name, order.model_copy(update=update))
+
+
+def room(turn: Turn, order: Order) -> Decimal:
+    """How much a reduce-only order may still fill: what is held against it."""
+    return total_quantity(
+        held
+        for held in turn.positions()
+        if held.symbol == order.symbol
+        and held.side is not DIRECTION[order.side]
+        and order.position_id in (None, held.id)
+    )

@@ -1,0 +1,164 @@
+"""What protects a position, and what fills and cancels along: brackets, OCO groups, reduce-only.
+
+A bracket is an entry order with a stop_loss or a take_profit. As the entry fills, its legs come
+into being, reduce-only and sized to what has filled: a STOP at stop_loss, a LIMIT at take_profit,
+both with the entry as parent. What one leg fills is taken off the other.
+
+After every fill, in this order: the other orders of its OCO group are cancelled, its bracket legs
+are made or resized, the other leg shrinks, and reduce-only orders shrink to the position they
+reduce or end with it. So exits never add up to more than is held.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+from providers.engine.book import end, resize, room
+from providers.engine.links import grouped, legs_of, reducing
+from providers.engine.margin import DIRECTION
+from providers.engine.money import ZERO
+from providers.engine.turn import Turn
+from providers.models import (
+    Order,
+    OrderStatus,
+    OrderType,
+    Position,
+    PositionSide,
+    Side,
+    TimeInForce,
+)
+
+EXIT_SIDE = {PositionSide.LONG: Side.SELL, PositionSide.SHORT: Side.BUY}
+
+
+def follow_fill(turn: Turn, order: Order, quantity: Decimal, position: Position | None) -> None:
+    """Everything that a fill of an order entails for other orders.
+
+    `position` is what the fill opened, added to or reduced, if it is still there.
+    """
+    if order.oco_group_id is not None:
+        cancel_group(turn, order)
+    if order.parent_order_id is not None:
+        shrink_siblings(turn, order, quantity)
+    release(turn, order.symbol)
+    if order.stop_loss is not None or order.take_profit is not None:
+        protect(turn, order, quantity, position)
+
+
+def cancel_group(turn: Turn, order: Order) -> None:
+    """One fills, also partly: the others of its group are cancelled."""
+    for other in turn.linked(grouped(order.oco_group_id or "")):
+        if other.id != order.id:
+            end(turn, other, OrderStatus.CANCELLED)
+
+
+def shrink_siblings(turn: Turn, leg: Order, quantity: Decimal) -> None:
+    for other in turn.linked(legs_of(leg.parent_order_id or "")):
+        if other.id != leg.id:
+            resize(turn, other, other.remaining_quantity - quantity)
+
+
+def release(turn: Turn, symbol: str) -> None:
+    """Shrink the reduce-only orders of a symbol to what is left for them to reduce."""
+    for order in turn.linked(reducing(symbol)):
+        left = room(turn, order)
+        if left < order.remaining_quantity:
+            resize(turn, order, left)
+
+
+def protect(turn: Turn, entry: Order, quantity: Decimal, position: Position | None) -> None:
+    """Make the legs of an entry, or let them grow by what has just filled."""
+    if position is None or position.side is not DIRECTION[entry.side]:
+        return  # the fill only reduced: there is nothing to protect
+    quantity = min(quantity, position.quantity)
+    legs = {leg.order_type: leg for leg in turn.linked(legs_of(entry.id))}
+    for kind, price in ((OrderType.STOP, entry.stop_loss), (OrderType.LIMIT, entry.take_profit)):
+        if price is None:
+            continue
+        if kind in legs:
+            resize(turn, legs[kind], legs[kind].remaining_quantity + quantity)
+        else:
+            add_exit(turn, position, kind, price, quantity, entry.id)
+
+
+def add_exit(
+    turn: Turn,
+    position: Position,
+    kind: OrderType,
+    price: Decimal,
+    quantity: Decimal,
+    entry_id: str | None,
+) -> Order:
+    """Put a STOP or LIMIT order on the book that can only reduce this position."""
+    now = turn.stamp()
+    stop = kind is OrderType.STOP
+    order = Order(
+        id=turn.world.new_id("ord"),
+        symbol=position.symbol,
+        side=EXIT_SIDE[position.side],
+        order_type=kind,
+        quantity=quantity,
+        filled_quantity=ZERO,
+        remaining_quantity=quantity,
+        limit_price=None if stop else price,
+        stop_price=price if stop else None,
+        status=OrderStatus.OPEN,
+        time_in_force=TimeInForce.GTC,
+        triggered=False if stop else None,
+        reduce_only=True,
+        parent_order_id=entry_id,
+        position_id=position.id,
+        created_at=now,
+        updated_at=now,
+    )
+    return turn.order_event("BRACKET_ORDER_CREATED", order)
+
+
+def move_legs(turn: Turn, entry: Order) -> None:
+    """Bring the legs of a changed entry to its prices, and make those it had not asked for."""
+    held = turn.position(entry.position_id) if entry.position_id else None
+    if held is None or not entry.filled_quantity:
+        return
+    legs = {leg.order_type: leg for leg in turn.linked(legs_of(entry.id))}
+    covered = min(entry.filled_quantity, held.quantity)
+    quantity = max((leg.remaining_quantity for leg in legs.values()), default=covered)
+    for kind, price in ((OrderType.STOP, entry.stop_loss), (OrderType.LIMIT, entry.take_profit)):
+        if price is not None and kind in legs:
+            move_exit(turn, legs[kind], price)
+        elif price is not None:
+            add_exit(turn, held, kind, price, quantity, entry.id)
+
+
+def set_exits(
+    turn: Turn, position: Position, stop_loss: Decimal | None, take_profit: Decimal | None
+) -> None:
+    """Create or move the exits of a position; None leaves what there is."""
+    for kind, price in ((OrderType.STOP, stop_loss), (OrderType.LIMIT, take_profit)):
+        if price is None:
+            continue
+        found = [order for order in exits_of(turn, position) if order.order_type is kind]
+        for order in found:
+            move_exit(turn, order, price)
+        if not found:
+            add_exit(turn, position, kind, price, position.quantity, None)
+
+
+def move_exit(turn: Turn, order: Order, price: Decimal) -> None:
+    """Move a STOP or LIMIT exit to a price, unless it has triggered and is already going."""
+    field = "stop_price" if order.order_type is OrderType.STOP else "limit_price"
+    if getattr(order, field) == price or order.triggered:
+        return
+    moved = order.model_copy(update={field: price, "updated_at": turn.stamp()})
+    turn.order_event("BRACKET_ORDER_MODIFIED", moved)
+
+
+def exits_of(turn: Turn, position: Position) -> list[Order]:
+    """The open orders that only reduce this position."""
+    orders = turn.linked(reducing(position.symbol))
+    side = EXIT_SIDE[position.side]
+    return [o for o in orders if o.side is side and o.position_id in (None, position.id)]
+
+
+def cancel_exits(turn: Turn, position: Position) -> None:
+    for order in exits_of(turn, position):
+        end(turn, order, OrderStatus.CANCELLED)

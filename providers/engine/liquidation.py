@@ -1,0 +1,142 @@
+"""What happens when margin runs out: a warning, and then liquidation.
+
+An ISOLATED position is closed when the mark reaches its liquidation price, at the mark but never
+beyond the price at which its own margin is used up: it cannot lose more.
+
+A CROSS account is closed down when what backs its positions falls to their maintenance: its open
+orders are cancelled first, then its worst positions are closed, one by one, until the rest stands.
+It is warned once when that comes near, and again only after it has recovered.
+"""
+
+from __future__ import annotations
+
+from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
+
+from providers.engine.book import end
+from providers.engine.exits import EXIT_SIDE, release
+from providers.engine.fills import Fill, worse
+from providers.engine.margin import (
+    exit_price,
+    isolated,
+    mark,
+    own_margin,
+    unrealized,
+)
+from providers.engine.money import ZERO, exact
+from providers.engine.state import TERMINAL, AccountState, Notice
+from providers.engine.trailing import to_step
+from providers.engine.transitions import fill
+from providers.engine.turn import Turn
+from providers.engine.world import Decision, World
+from providers.models import Order, OrderStatus, OrderType, Position, Side, TimeInForce
+
+
+@exact
+def guard_margin(state: AccountState, world: World) -> Decision[None]:
+    """Warn or liquidate as the present quotes demand; nothing happens to a sound account."""
+    turn = Turn(state, world)
+    for position in list(turn.positions()):
+        if isolated(position) and beyond(position, world, world.rules.maintenance):
+            liquidate(turn, position)
+    guard_cross(turn, state)
+    return turn.decision(None)
+
+
+def guard_cross(turn: Turn, state: AccountState) -> None:
+    """Bring the CROSS side of the account back above its maintenance."""
+    equity, maintenance = cross_figures(turn)
+    if not maintenance or equity > maintenance * turn.world.rules.warning:
+        if turn.ledger.warned:
+            turn.recovered()
+        return
+    if not turn.ledger.warned:
+        turn.account_event("MARGIN_WARNING", warned=True)
+    if equity <= maintenance:
+        close_down(turn, state)
+
+
+def close_down(turn: Turn, state: AccountState) -> None:
+    """Cancel what is open, then close the worst positions until the rest stands."""
+    turn.account_event("MARGIN_CALL", warned=True)
+    for order in list(state.orders.values()):
+        present = turn.order(order.id)
+        if present is not None and present.status not in TERMINAL:
+            end(turn, present, OrderStatus.CANCELLED)
+    equity, maintenance = cross_figures(turn)
+    while maintenance and equity <= maintenance:
+        liquidate(turn, min(cross_positions(turn), key=lambda held: profit(turn, held)))
+        equity, maintenance = cross_figures(turn)
+
+
+def cross_figures(turn: Turn) -> tuple[Decimal, Decimal]:
+    """What backs the CROSS positions, and what they need as maintenance."""
+    held = cross_positions(turn)
+    apart = sum((own_margin(each) for each in turn.positions() if isolated(each)), ZERO)
+    equity = turn.ledger.balance - apart + sum((profit(turn, each) for each in held), ZERO)
+    notional = sum((each.quantity * present_mark(turn.world, each) for each in held), ZERO)
+    return equity, notional * turn.world.rules.maintenance
+
+
+def cross_positions(turn: Turn) -> list[Position]:
+    return [held for held in turn.positions() if not isolated(held)]
+
+
+def profit(turn: Turn, position: Position) -> Decimal:
+    return unrealized(position, present_mark(turn.world, position))
+
+
+def present_mark(world: World, position: Position) -> Decimal:
+    return mark(position, world.quote(position.symbol))
+
+
+def beyond(position: Position, world: World, kept: Decimal) -> bool:
+    """Whether the mark has reached the price at which only `kept` of the notional is left."""
+    limit = exit_price(position, kept)
+    if limit is None:
+        return False
+    price, side = present_mark(world, position), EXIT_SIDE[position.side]
+    return price == limit or worse(price, limit, side)
+
+
+def liquidate(turn: Turn, position: Position) -> None:
+    """Close the position at the mark, an ISOLATED one no worse than its margin allows."""
+    price = liquidation_price(turn.world, position)
+    order = turn.order_event("ORDER_CREATED", liquidating_order(turn, position))
+    fill(turn, order, Fill(price, position.quantity, is_maker=False))
+    release(turn, position.symbol)
+    turn.notice(
+        Notice(
+            code="LIQUIDATION",
+            message=f"Position {position.id} in {position.symbol} was liquidated at {price:f}",
+            details={"position_id": position.id, "order_id": order.id, "price": f"{price:f}"},
+        )
+    )
+
+
+def liquidation_price(world: World, position: Position) -> Decimal:
+    """The mark, or the last tick at which the margin of an ISOLATED position still suffices."""
+    price, side = present_mark(world, position), EXIT_SIDE[position.side]
+    last = exit_price(position, ZERO) if isolated(position) else None
+    if last is None or not worse(price, last, side):
+        return price
+    step = world.listed(position.symbol).price_increment
+    return to_step(last, step, ROUND_CEILING if side is Side.SELL else ROUND_FLOOR)
+
+
+def liquidating_order(turn: Turn, position: Position) -> Order:
+    now = turn.stamp()
+    return Order(
+        id=turn.world.new_id("ord"),
+        symbol=position.symbol,
+        side=EXIT_SIDE[position.side],
+        order_type=OrderType.MARKET,
+        quantity=position.quantity,
+        filled_quantity=ZERO,
+        remaining_quantity=position.quantity,
+        status=OrderStatus.OPEN,
+        time_in_force=TimeInForce.GTC,
+        reduce_only=True,
+        position_id=position.id,
+        created_at=now,
+        updated_at=now,
+    )
