@@ -17,7 +17,15 @@ from providers.engine.reserves import Resting, expected_price, leverage_of
 from providers.engine.state import AccountState
 from providers.engine.world import World, touch
 from providers.errors import InvalidValue, OrderNotModifiable, TradingError
-from providers.models import Order, OrderType, Position, PositionMode, RejectReason, Side
+from providers.models import (
+    Order,
+    OrderStatus,
+    OrderType,
+    Position,
+    PositionMode,
+    RejectReason,
+    Side,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,7 +165,8 @@ def reduces_nothing(state: AccountState, order: Order) -> Refusal | None:
 
 
 def would_take(order: Order, world: World) -> Refusal | None:
-    if not order.post_only or not marketable(order, world.quote(order.symbol)):
+    on_its_way = order.status is OrderStatus.PENDING  # judged when it arrives
+    if not order.post_only or on_its_way or not marketable(order, world.quote(order.symbol)):
         return None
     message = "A post_only order at this price would trade at once"
     return Refusal(RejectReason.POST_ONLY_VIOLATED, message)

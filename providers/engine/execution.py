@@ -7,6 +7,7 @@ from decimal import Decimal
 from providers.engine.book import end, room
 from providers.engine.exits import follow_fill
 from providers.engine.fills import IMMEDIATE, Fill, due, fill_for, marketable, triggers
+from providers.engine.liquidation import liquidate, used_up
 from providers.engine.state import TERMINAL
 from providers.engine.trailing import follow, trails
 from providers.engine.transitions import fill
@@ -59,6 +60,9 @@ def execute(turn: Turn, order: Order, *, resting: bool) -> Order:
     """Trail, trigger and fill the order as far as the present quote allows."""
     if not turn.world.trades_now(order.symbol):
         return order
+    order = liquidate_first(turn, order)
+    if order.status in TERMINAL:
+        return order
     order = trail(turn, order)
     if triggers(order, turn.world.quote(order.symbol)):
         update = {"triggered": True, "updated_at": turn.stamp()}
@@ -70,6 +74,14 @@ def execute(turn: Turn, order: Order, *, resting: bool) -> Order:
     filled, position = fill(turn, order, at)
     follow_fill(turn, filled, at.quantity, position)
     return turn.order(order.id) or filled
+
+
+def liquidate_first(turn: Turn, order: Order) -> Order:
+    """Close an ISOLATED position whose margin is gone before the order can trade it further."""
+    held = turn.position_for(order)
+    if held is not None and used_up(turn, held):
+        liquidate(turn, held)
+    return turn.order(order.id) or order
 
 
 def trail(turn: Turn, order: Order) -> Order:

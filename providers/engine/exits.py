@@ -117,8 +117,8 @@ def add_exit(
 def move_legs(turn: Turn, entry: Order) -> None:
     """Bring the legs of a changed entry to its prices, and make those it had not asked for."""
     held = turn.position(entry.position_id) if entry.position_id else None
-    if held is None or not entry.filled_quantity:
-        return
+    if held is None or not entry.filled_quantity or held.side is not DIRECTION[entry.side]:
+        return  # nothing has filled, or it only reduced
     legs = {leg.order_type: leg for leg in turn.linked(legs_of(entry.id))}
     covered = min(entry.filled_quantity, held.quantity)
     quantity = max((leg.remaining_quantity for leg in legs.values()), default=covered)

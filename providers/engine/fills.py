@@ -9,8 +9,8 @@ so `due` keeps the market clock, which comes a moment later, from trading it a s
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
+from typing import NamedTuple
 
 from providers.engine.money import trim
 from providers.engine.trailing import to_step
@@ -22,8 +22,7 @@ LIMITED = frozenset({OrderType.LIMIT, OrderType.STOP_LIMIT})
 IMMEDIATE = frozenset({TimeInForce.IOC, TimeInForce.FOK})
 
 
-@dataclass(frozen=True, slots=True)
-class Fill:
+class Fill(NamedTuple):
     """A price, a quantity, and whether the order made (rested) or took liquidity."""
 
     price: Decimal

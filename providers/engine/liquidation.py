@@ -36,10 +36,20 @@ def guard_margin(state: AccountState, world: World) -> Decision[None]:
     """Warn or liquidate as the present quotes demand; nothing happens to a sound account."""
     turn = Turn(state, world)
     for position in list(turn.positions()):
-        if isolated(position) and beyond(position, world, world.rules.maintenance):
+        if used_up(turn, position):
             liquidate(turn, position)
     guard_cross(turn, state)
     return turn.decision(None)
+
+
+def used_up(turn: Turn, position: Position) -> bool:
+    """Whether an ISOLATED position must be closed, and its market is open for that."""
+    world = turn.world
+    return (
+        isolated(position)
+        and world.trades_now(position.symbol)
+        and beyond(position, world, world.rules.maintenance)
+    )
 
 
 def guard_cross(turn: Turn, state: AccountState) -> None:
@@ -51,7 +61,7 @@ def guard_cross(turn: Turn, state: AccountState) -> None:
         return
     if not turn.ledger.warned:
         turn.account_event("MARGIN_WARNING", warned=True)
-    if equity <= maintenance:
+    if equity <= maintenance and closable(turn):
         close_down(turn, state)
 
 
@@ -63,8 +73,8 @@ def close_down(turn: Turn, state: AccountState) -> None:
         if present is not None and present.status not in TERMINAL:
             end(turn, present, OrderStatus.CANCELLED)
     equity, maintenance = cross_figures(turn)
-    while maintenance and equity <= maintenance:
-        liquidate(turn, min(cross_positions(turn), key=lambda held: profit(turn, held)))
+    while equity <= maintenance and (able := closable(turn)):
+        liquidate(turn, min(able, key=lambda held: profit(turn, held)))
         equity, maintenance = cross_figures(turn)
 
 
@@ -79,6 +89,11 @@ def cross_figures(turn: Turn) -> tuple[Decimal, Decimal]:
 
 def cross_positions(turn: Turn) -> list[Position]:
     return [held for held in turn.positions() if not isolated(held)]
+
+
+def closable(turn: Turn) -> list[Position]:
+    """The CROSS positions whose market is open."""
+    return [held for held in cross_positions(turn) if turn.world.trades_now(held.symbol)]
 
 
 def profit(turn: Turn, position: Position) -> Decimal:

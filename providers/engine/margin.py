@@ -12,12 +12,12 @@ Reserves are what open orders would bind beyond closing the opposite position.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from decimal import Decimal
 
 from providers.engine.money import ZERO, exact, quotient, trim
-from providers.engine.reserves import Resting, leverage_of
-from providers.engine.state import AccountState
+from providers.engine.reserves import Reserves, Resting, leverage_of
+from providers.engine.state import AccountState, Ledger
 from providers.engine.world import World, touch
 from providers.models import (
     Account,
@@ -60,10 +60,10 @@ def own_margin(position: Position) -> Decimal:
     return quotient(cost(position), leverage_of(position))
 
 
-def margin_of(position: Position, price: Decimal) -> Decimal:
-    """What the position binds at this mark."""
+def margin_of(position: Position, price: Decimal, gain: Decimal) -> Decimal:
+    """What the position binds at this mark, where its unrealized profit is `gain`."""
     if isolated(position):
-        return max(own_margin(position) + unrealized(position, price), ZERO)
+        return max(own_margin(position) + gain, ZERO)
     return quotient(price * position.quantity, leverage_of(position))
 
 
@@ -85,6 +85,11 @@ def exit_price(position: Position, kept: Decimal) -> Decimal | None:
 @exact
 def marked(position: Position, world: World) -> Position:
     """The position with current_price, unrealized_pnl and liquidation_price at this moment."""
+    return at_mark(position, world)
+
+
+def at_mark(position: Position, world: World) -> Position:
+    """`marked`, where the arithmetic is exact already."""
     price = mark(position, world.quote(position.symbol))
     kept = world.rules.maintenance
     return position.model_copy(
@@ -99,46 +104,60 @@ def marked(position: Position, world: World) -> Position:
 @exact
 def figures(state: AccountState, world: World) -> Account:
     """The account as it stands at the present quotes."""
-    profit, used = ZERO, reserved(state, world)
-    for position in state.positions.values():
-        price = mark(position, world.quote(position.symbol))
-        profit += unrealized(position, price)
-        used += margin_of(position, price)
-    equity = state.ledger.balance + profit
+    return account_of(state.ledger, state.positions.values(), state.reserves, world)
+
+
+def account_of(
+    ledger: Ledger, positions: Iterable[Position], reserves: Reserves, world: World
+) -> Account:
+    """The account that this money, these positions and these open orders make."""
+    profit, used = sums(tuple(positions), reserves, world)
+    equity = ledger.balance + profit
     return Account(
-        balance=trim(state.ledger.balance),
+        balance=trim(ledger.balance),
         equity=trim(equity),
         margin_used=trim(used),
         margin_available=trim(equity - used),
         unrealized_pnl=trim(profit),
-        currency=state.ledger.currency,
+        currency=ledger.currency,
     )
 
 
-def reserved(state: AccountState, world: World) -> Decimal:
+def sums(
+    positions: Collection[Position], reserves: Reserves, world: World
+) -> tuple[Decimal, Decimal]:
+    """Unrealized profit, and margin used by positions and open orders."""
+    profit, used = ZERO, reserved(positions, reserves, world)
+    for position in positions:
+        price = mark(position, world.quote(position.symbol))
+        gain = unrealized(position, price)
+        profit += gain
+        used += margin_of(position, price, gain)
+    return profit, used
+
+
+def reserved(positions: Collection[Position], reserves: Reserves, world: World) -> Decimal:
     """What the open orders would bind if all of them filled."""
     total = ZERO
-    for symbol in state.reserves.symbols():
-        quote = world.quote(symbol)
-        for side in Side:
-            resting = state.reserves.of(symbol, side)
-            covered = opposite(state, world, symbol, side)
-            total += resting.value(touch(quote, side)[0], covered)
+    for (symbol, side), resting in reserves.items():
+        price, _ = touch(world.quote(symbol), side)
+        total += resting.value(price, opposite(positions, world, symbol, side))
     return total
 
 
-def opposite(state: AccountState, world: World, symbol: str, side: Side) -> Decimal:
+def opposite(positions: Iterable[Position], world: World, symbol: str, side: Side) -> Decimal:
     """How much of the symbol is held against this side, so that orders would only close it.
 
     In a hedging account orders of the other side open positions of their own.
     """
+    held = ZERO
     if world.rules.position_mode is PositionMode.HEDGING:
-        return ZERO
-    return total_quantity(
-        held
-        for held in state.positions.values()
-        if held.symbol == symbol and held.side is not DIRECTION[side]
-    )
+        return held
+    opened = DIRECTION[side]
+    for position in positions:
+        if position.symbol == symbol and position.side is not opened:
+            held += position.quantity
+    return held
 
 
 def total_quantity(positions: Iterable[Position]) -> Decimal:
@@ -158,11 +177,13 @@ def shortfall(
     None if the account can carry it. What binds nothing more is always carried, so that an
     account below its margin can still reduce.
     """
-    covered = opposite(state, world, symbol, side)
-    price = touch(world.quote(symbol), side)[0]
-    before, after = (resting.value(price, covered) for resting in change)
-    needed = after - before
+    positions = state.positions.values()
+    covered = opposite(positions, world, symbol, side)
+    price, _ = touch(world.quote(symbol), side)
+    before, after = change
+    needed = after.value(price, covered) - before.value(price, covered)
     if needed <= 0:
         return None
-    available = figures(state, world).margin_available
-    return (trim(needed), available) if needed > available else None
+    profit, used = sums(tuple(positions), state.reserves, world)
+    available = state.ledger.balance + profit - used
+    return (trim(needed), trim(available)) if needed > available else None

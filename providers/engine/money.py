@@ -24,6 +24,7 @@ EXACT = Context(prec=160, rounding=ROUND_HALF_EVEN, traps=[Inexact, InvalidOpera
 _ROUNDED = Context(prec=160, rounding=ROUND_HALF_EVEN, traps=[InvalidOperation])
 
 ZERO = Decimal(0)
+ONE = Decimal(1)
 
 
 def exact(function: Callable[P, R]) -> Callable[P, R]:
@@ -38,7 +39,9 @@ def exact(function: Callable[P, R]) -> Callable[P, R]:
 
 
 def quotient(dividend: Decimal, divisor: Decimal) -> Decimal:
-    """Dividend / divisor, rounded half even to 18 places."""
+    """Dividend / divisor, rounded half even to 18 places; by 1 it stays as it is."""
+    if divisor == ONE:
+        return dividend
     return trim(_ROUNDED.quantize(_ROUNDED.divide(dividend, divisor), PLACES))
 
 

@@ -77,7 +77,9 @@ def modify(
     order = catch_up(turn, order)
     if order.status not in MODIFIABLE:
         return turn.decision(OrderNotModifiable(order.id, order.status))
-    wanted: dict[str, Decimal] = {name: value for name, value in change if value is not None}
+    wanted: dict[str, Decimal] = {
+        name: value for name, value in vars(change).items() if value is not None
+    }
     wrong = misfit(order, wanted)
     if wrong is not None or not wanted:
         return turn.decision(wrong or order)
@@ -137,10 +139,11 @@ def accept(turn: Turn, order: Order, refusal: Refusal | None) -> Decision[Order]
 
 def replace(turn: Turn, order: Order, changed: Order) -> Order:
     """Put the changed order on the book; it meets the quote unless it has met it already."""
-    if changed.status is OrderStatus.FILLED:
-        return turn.order_event("ORDER_FILLED", changed)
-    turn.order_event("ORDER_MODIFIED", changed)
+    completed = changed.status is OrderStatus.FILLED
+    turn.order_event("ORDER_FILLED" if completed else "ORDER_MODIFIED", changed)
     move_legs(turn, changed)
+    if completed:
+        return changed
     met = marketable(order, turn.world.quote(order.symbol))
     return changed if met else arrive(turn, changed)
 
@@ -148,7 +151,7 @@ def replace(turn: Turn, order: Order, changed: Order) -> Order:
 def new_order(turn: Turn, request: OrderRequest) -> Order:
     """The order as it was asked for."""
     now = turn.stamp()
-    asked = {name: value for name, value in request if value is not None}
+    asked = {name: value for name, value in vars(request).items() if value is not None}
     rules, stop = turn.world.rules, request.order_type in STOPS
     trailing = request.order_type is OrderType.TRAILING_STOP
     return Order(

@@ -7,15 +7,15 @@ price); an order that executes at the market is valued at the quote when the sum
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import ItemsView
 from decimal import Decimal
+from typing import NamedTuple
 
-from providers.engine.money import EXACT, ZERO, quotient
+from providers.engine.money import EXACT, ONE, ZERO, quotient
 from providers.models import Order, Position, Side
 
 
-@dataclass(frozen=True, slots=True)
-class Resting:
+class Resting(NamedTuple):
     """Sums over the open orders of one symbol and side that may add exposure.
 
     `margin` is what the priced orders would bind; `scaled` is the quantity of the others, each
@@ -48,7 +48,6 @@ class Resting:
 
 
 NOTHING = Resting()
-ONE = Decimal(1)
 
 
 class Reserves:
@@ -66,6 +65,10 @@ class Reserves:
 
     def of(self, symbol: str, side: Side) -> Resting:
         return self._sums.get((symbol, side), NOTHING)
+
+    def items(self) -> ItemsView[tuple[str, Side], Resting]:
+        """The sums that are not nothing, by symbol and side."""
+        return self._sums.items()
 
     def symbols(self) -> set[str]:
         return {symbol for symbol, _ in self._sums}

@@ -6,11 +6,12 @@ to an empty account gives its state; nothing else may change it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
+from typing import NamedTuple
 
 from providers.engine.links import Index
 from providers.engine.reserves import Reserves
@@ -54,8 +55,7 @@ class Notice:
     details: Mapping[str, str]
 
 
-@dataclass(frozen=True, slots=True)
-class Event:
+class Event(NamedTuple):
     """One thing that happened: the entity as it is from now on.
 
     `name` is the frame's `event`, such as ORDER_CREATED. `shown` is what the frame carries where
@@ -100,6 +100,17 @@ class AccountState:
             self.ledger = entity
         self.last_time = max(self.last_time, event.at)
 
+    def apply_all(self, events: Iterable[Event]) -> None:
+        """Apply a decision; of an order that changed more than once only the last state counts."""
+        last: dict[str, Event] = {}
+        for event in events:
+            if event.type is EventType.ORDER and isinstance(event.entity, Order):
+                last[event.entity.id] = event
+            else:
+                self.apply(event)
+        for event in last.values():
+            self.apply(event)
+
     def with_changes(
         self, orders: dict[str, Order], positions: dict[str, Position], ledger: Ledger
     ) -> AccountState:
@@ -108,14 +119,21 @@ class AccountState:
         view.positions = {
             id: held for id, held in {**self.positions, **positions}.items() if held.quantity
         }
-        view.reserves = self.reserves.copy()
-        for order in orders.values():
-            before = self.orders.get(order.id)
-            if before is not None:
-                view.reserves.remove(before)
-            if order.status not in TERMINAL:
-                view.reserves.add(order)
+        view.reserves = self.reserves_with(orders)
         return view
+
+    def reserves_with(self, orders: dict[str, Order]) -> Reserves:
+        """The reserves with these orders changed or added."""
+        working = [order for order in orders.values() if order.status not in TERMINAL]
+        replaced = [self.orders[id] for id in orders if id in self.orders]
+        if not working and not replaced:
+            return self.reserves
+        reserves = self.reserves.copy()
+        for order in replaced:
+            reserves.remove(order)
+        for order in working:
+            reserves.add(order)
+        return reserves
 
     def _put_order(self, order: Order) -> None:
         before = self.orders.get(order.id)

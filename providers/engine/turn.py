@@ -13,8 +13,9 @@ from decimal import Decimal
 from typing import TypeVar
 
 from providers.engine.links import Link, links
-from providers.engine.margin import figures, marked
+from providers.engine.margin import account_of, at_mark
 from providers.engine.money import EXACT
+from providers.engine.reserves import Reserves
 from providers.engine.state import (
     TERMINAL,
     AccountState,
@@ -107,7 +108,7 @@ class Turn:
 
     def position_event(self, name: str, position: Position) -> Position:
         """The position as it is now, marked at the present quote."""
-        position = marked(position, self.world)
+        position = at_mark(position, self.world)
         self._positions[position.id] = position
         self.events.append(Event(EventType.POSITION, name, position, position.updated_at))
         return position
@@ -115,13 +116,20 @@ class Turn:
     def pay(self, amount: Decimal) -> None:
         """Add to the balance; a cost is negative."""
         balance = EXACT.add(self._ledger.balance, amount)
-        self._ledger = replace(self._ledger, balance=balance)
+        self._ledger = Ledger(
+            balance, self._ledger.deposits, self._ledger.currency, self._ledger.warned
+        )
 
     def account_event(self, name: str, *, warned: bool) -> None:
         """Tell the account how its margin stands."""
-        self._ledger = replace(self._ledger, warned=warned)
-        shown = figures(self.state(), self.world)
+        if warned is not self._ledger.warned:
+            self._ledger = replace(self._ledger, warned=warned)
+        shown = account_of(self._ledger, self.positions(), self._reserves(), self.world)
         self.events.append(Event(EventType.ACCOUNT, name, self._ledger, self.stamp(), shown))
+
+    def _reserves(self) -> Reserves:
+        """The reserves of the open orders, as this turn has changed them."""
+        return self._state.reserves_with(self._orders)
 
     def recovered(self) -> None:
         """The margin suffices again: the next shortage is worth another warning."""

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
-from typing import Generic, Protocol, TypeVar
+from typing import Generic, NamedTuple, Protocol, TypeVar
 
 from providers.engine.money import ZERO, trim
 from providers.engine.state import Event
@@ -96,8 +96,7 @@ class World:
         return self.is_open(self.listed(symbol).asset_class, self.now)
 
 
-@dataclass(frozen=True, slots=True)
-class Decision(Generic[T]):
+class Decision(NamedTuple, Generic[T]):
     """What happened, and the answer; a refusal is an answer, not an exception."""
 
     events: tuple[Event, ...]

@@ -75,7 +75,7 @@ class PaperSettings(BaseSettings):
     slippage: Decimal = Field(
         Decimal(0), ge=0, lt=1, description="How much worse than the touch taking orders trade."
     )
-    latency: timedelta = Field(
+    latency: Annotated[timedelta, BeforeValidator(_seconds)] = Field(
         timedelta(0), ge=timedelta(0), description="How long an order takes to arrive, in seconds."
     )
     position_mode: PositionMode = Field(

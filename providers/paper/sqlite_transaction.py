@@ -145,5 +145,5 @@ class SqliteSession:
         for event in events:
             event_id = self._transaction.next_event_id()
             self.rows.add(self._state.account, event, event_id)
-            self._state.apply(event)
             self.emitted = event_id
+        self._state.apply_all(events)
