@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable
 from decimal import Decimal
+from typing import Any
 
 from providers.engine.money import ZERO, exact, quotient, trim
 from providers.engine.reserves import Reserves, Resting, leverage_of
@@ -85,20 +86,23 @@ def exit_price(position: Position, kept: Decimal) -> Decimal | None:
 @exact
 def marked(position: Position, world: World) -> Position:
     """The position with current_price, unrealized_pnl and liquidation_price at this moment."""
-    return at_mark(position, world)
+    return revalued(position, world, {})
 
 
-def at_mark(position: Position, world: World) -> Position:
-    """`marked`, where the arithmetic is exact already."""
+def revalued(position: Position, world: World, changes: dict[str, Any]) -> Position:
+    """The position with these changes, and what they and the present quote make of its values."""
     price = mark(position, world.quote(position.symbol))
-    kept = world.rules.maintenance
-    return position.model_copy(
-        update={
-            "current_price": price,
-            "unrealized_pnl": trim(unrealized(position, price)),
-            "liquidation_price": exit_price(position, kept) if isolated(position) else None,
-        }
-    )
+    quantity = changes.get("quantity", position.quantity)
+    gain = price * quantity - changes.get("cost_basis", cost(position))
+    values = {
+        "current_price": price,
+        "unrealized_pnl": trim(gain if position.side is PositionSide.LONG else -gain),
+    }
+    position = position.model_copy(update=changes | values)
+    if not isolated(position):
+        return position
+    limit = exit_price(position, world.rules.maintenance)
+    return position.model_copy(update={"liquidation_price": limit})
 
 
 @exact

@@ -65,6 +65,8 @@ def close(
     refusal = exceeds(position, order) or refusal_of(state, order, world)
     if refusal is None and request.cancel_associated_orders is not False:
         cancel_exits(turn, position)
+        now = turn.stamp()  # later than the cancellations
+        order = order.model_copy(update={"created_at": now, "updated_at": now})
     return accept(turn, order, refusal)
 
 
@@ -164,6 +166,7 @@ def new_order(turn: Turn, request: OrderRequest) -> Order:
             "time_in_force": request.time_in_force or TimeInForce.GTC,
             "trailing_type": (request.trailing_type or TrailingType.ABSOLUTE) if trailing else None,
             "triggered": False if stop else None,
+            "leverage": request.leverage or (None if request.reduce_only else rules.leverage),
             "expires_at": expiry(turn.world, request),
             "created_at": now,
             "updated_at": now,
@@ -172,14 +175,12 @@ def new_order(turn: Turn, request: OrderRequest) -> Order:
 
 
 def on_terms(turn: Turn, order: Order) -> Order:
-    """The order with what follows from the account's rules: leverage, direction, trailing stop."""
-    update: dict[str, object] = {}
-    if not order.reduce_only:
-        update["leverage"] = order.leverage or turn.world.rules.leverage
+    """The order with what follows from what it is: one against the position it names only reduces,
+    and a trailing stop starts to trail.
+    """
     held = turn.position(order.position_id) if order.position_id else None
     if held is not None and held.side is not DIRECTION[order.side]:
-        update["reduce_only"] = True
-    order = order.model_copy(update=update)
+        order = order.model_copy(update={"reduce_only": True})
     if trails(order) and turn.world.instrument(order.symbol) is not None:
         return follow(order, turn.world)
     return order

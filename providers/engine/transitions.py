@@ -117,7 +117,7 @@ def open_position(turn: Turn, order: Order, quantity: Decimal, price: Decimal) -
         opened_at=now,
         updated_at=now,
     )
-    return turn.position_event("POSITION_OPENED", position)
+    return turn.position_event("POSITION_OPENED", position, {})
 
 
 def named(order: Order) -> str:
@@ -130,16 +130,14 @@ def add_to(turn: Turn, held: Position, order: Order, at: Fill) -> Position:
     """More of the same position; it takes the leverage of the order that added last."""
     total = held.quantity + at.quantity
     spent = cost(held) + at.price * at.quantity
-    changed = held.model_copy(
-        update={
-            "quantity": trim(total),
-            "cost_basis": trim(spent),
-            "average_entry_price": quotient(spent, total),
-            "leverage": leverage_of(order),
-            "updated_at": turn.stamp(),
-        }
-    )
-    return turn.position_event("POSITION_MODIFIED", changed)
+    changes = {
+        "quantity": trim(total),
+        "cost_basis": trim(spent),
+        "average_entry_price": quotient(spent, total),
+        "leverage": leverage_of(order),
+        "updated_at": turn.stamp(),
+    }
+    return turn.position_event("POSITION_MODIFIED", held, changes)
 
 
 def reduce(turn: Turn, held: Position, quantity: Decimal, price: Decimal) -> Decimal:
@@ -148,13 +146,11 @@ def reduce(turn: Turn, held: Position, quantity: Decimal, price: Decimal) -> Dec
     released = held.average_entry_price * quantity if rest else cost(held)
     gain = price * quantity - released
     realized = gain if held.side is PositionSide.LONG else -gain
-    changed = held.model_copy(
-        update={
-            "quantity": trim(rest),
-            "cost_basis": trim(cost(held) - released),
-            "realized_pnl": trim(held.realized_pnl + realized),
-            "updated_at": turn.stamp(),
-        }
-    )
-    turn.position_event("POSITION_MODIFIED" if rest else "POSITION_CLOSED", changed)
+    changes = {
+        "quantity": trim(rest),
+        "cost_basis": trim(cost(held) - released),
+        "realized_pnl": trim(held.realized_pnl + realized),
+        "updated_at": turn.stamp(),
+    }
+    turn.position_event("POSITION_MODIFIED" if rest else "POSITION_CLOSED", held, changes)
     return realized

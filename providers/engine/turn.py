@@ -10,10 +10,10 @@ from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from providers.engine.links import Link, links
-from providers.engine.margin import account_of, at_mark
+from providers.engine.margin import account_of, revalued
 from providers.engine.money import EXACT
 from providers.engine.reserves import Reserves
 from providers.engine.state import (
@@ -106,9 +106,9 @@ class Turn:
     def trade_event(self, trade: Trade) -> None:
         self.events.append(Event(EventType.TRADE, "TRADE_FILLED", trade, trade.timestamp))
 
-    def position_event(self, name: str, position: Position) -> Position:
-        """The position as it is now, marked at the present quote."""
-        position = at_mark(position, self.world)
+    def position_event(self, name: str, held: Position, changes: dict[str, Any]) -> Position:
+        """The position with these changes, marked at the present quote."""
+        position = revalued(held, self.world, changes)
         self._positions[position.id] = position
         self.events.append(Event(EventType.POSITION, name, position, position.updated_at))
         return position
