@@ -10,7 +10,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet install
 SYNC := $(PIP) --no-compile --no-deps --require-hashes --requirement
 
 .DEFAULT_GOAL := help
-.PHONY: help serve install test check lint format models conform bench lock clean
+.PHONY: help serve install test check lint format models conform bench machine mutants lock clean
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -46,6 +46,15 @@ conform: .venv/.dev  ## judge a running server (URL=http://localhost:8080)
 bench: .venv/.dev  ## compare with other frameworks and measure durable orders per second
 	$(BIN)/python scripts/bench.py
 
+machine: .venv/.dev  ## 10,000 random runs of the engine's state machine (RUNS=...)
+	ENGINE_RUNS=$(or $(RUNS),10000) $(BIN)/pytest tests/engine/test_machine.py --timeout=0
+
+# Mutates a copy in mutants/. Decorated functions are left alone: the tool cannot wrap them.
+mutants: .venv/.dev  ## mutate the engine and list what its tests do not notice
+	$(PIP) "mutmut>=3.6,<4"
+	$(BIN)/mutmut run --max-children 2
+	$(BIN)/mutmut results
+
 # Two layers, so that a newcomer's `make serve` does not wait for the developer's tools.
 .venv/.runtime: .ci/runtime.lock pyproject.toml
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
@@ -68,4 +77,4 @@ lock: .venv/.dev  ## resolve the dependencies of pyproject.toml anew
 	cd .ci && npm update --package-lock-only --omit-lockfile-registry-resolved
 
 clean:  ## remove the environment and the caches
-	rm -rf .venv .ci/node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf .venv mutants .ci/node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -151,6 +151,16 @@ _ANY_ORDER: tuple[Rule[OrderRequest], ...] = (
     ),
     Rule(
         "stop_loss",
+        "has no meaning for a reduce_only order",
+        lambda o: o.stop_loss is not None and bool(o.reduce_only),
+    ),
+    Rule(
+        "take_profit",
+        "has no meaning for a reduce_only order",
+        lambda o: o.take_profit is not None and bool(o.reduce_only),
+    ),
+    Rule(
+        "stop_loss",
         "must be below the entry price of a BUY, above that of a SELL",
         lambda o: _wrong_side(o.stop_loss, o, Side.BUY),
     ),

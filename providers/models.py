@@ -331,7 +331,7 @@ class Order(Model):
     oco_group_id: str | None = None
     """Orders of one group cancel each other."""
     parent_order_id: str | None = None
-    """The entry order of a bracket leg."""
+    """What an exit belongs to, the entry order of a bracket or the position it was set on."""
     position_id: str | None = None
     """The position the order opens, adds to or reduces, where it names one."""
     leverage: Decimal | None = None

@@ -3,9 +3,10 @@
 GET /quotes/{symbol} and POST /orders, keys on, with a provider that has its answers ready: once
 in this process, without sockets, and once over HTTP against uvicorn with one worker. Rounds are
 interleaved, so that a slow moment of the machine meets every contender; ratios are taken round by
-round. Then `trading-api serve --provider paper` takes orders to disk.
+round. Then `trading-api serve --provider paper` takes orders to disk, and the matching engine runs
+by itself.
 
-Usage: bench.py [--quick] [--json FILE] [--part in-process|http|durable ...]
+Usage: bench.py [--quick] [--json FILE] [--part in-process|http|durable|engine ...]
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from typing import Any
 
 import uvloop
 
-from scripts.bench_parts import durable, in_process, load, report
+from scripts.bench_parts import durable, engine, in_process, load, report
 from scripts.bench_parts.contenders import CONTENDERS
 from scripts.bench_parts.servers import contender
 from scripts.bench_parts.subject import POST_ORDERS, REQUESTS
@@ -38,10 +39,28 @@ class Effort:
     http_rounds: int
     http_seconds: float
     durable_seconds: float
+    engine_batches: int
+    engine_ticks: int
 
 
-FULL = Effort(rounds=40, calls=500, http_rounds=12, http_seconds=1, durable_seconds=10)
-QUICK = Effort(rounds=10, calls=100, http_rounds=3, http_seconds=0.5, durable_seconds=2)
+FULL = Effort(
+    rounds=40,
+    calls=500,
+    http_rounds=12,
+    http_seconds=1,
+    durable_seconds=10,
+    engine_batches=40,
+    engine_ticks=1000,
+)
+QUICK = Effort(
+    rounds=10,
+    calls=100,
+    http_rounds=3,
+    http_seconds=0.5,
+    durable_seconds=2,
+    engine_batches=10,
+    engine_ticks=200,
+)
 CONNECTIONS = 16
 
 
@@ -94,10 +113,17 @@ async def measure_durable(effort: Effort) -> dict[str, Any]:
     return result
 
 
+async def measure_engine(effort: Effort) -> dict[str, Any]:
+    result = await engine.measure(effort.engine_batches, effort.engine_ticks)
+    print(engine.describe(result))
+    return result
+
+
 PARTS: dict[str, Callable[[Effort], Coroutine[Any, Any, dict[str, Any]]]] = {
     "in-process": measure_in_process,
     "http": measure_over_http,
     "durable": measure_durable,
+    "engine": measure_engine,
 }
 
 

@@ -2,7 +2,8 @@
 
 A bracket is an entry order with a stop_loss or a take_profit. As the entry fills, its legs come
 into being, reduce-only and sized to what has filled: a STOP at stop_loss, a LIMIT at take_profit,
-both with the entry as parent. What one leg fills is taken off the other.
+both with the entry as parent. What one leg fills is taken off the other. The exits that a client
+sets on a position are legs of the position in the same way.
 
 After every fill, in this order: the other orders of its OCO group are cancelled, its bracket legs
 are made or resized, the other leg shrinks, and reduce-only orders shrink to the position they
@@ -87,7 +88,7 @@ def add_exit(
     kind: OrderType,
     price: Decimal,
     quantity: Decimal,
-    entry_id: str | None,
+    parent_id: str,
 ) -> Order:
     """Put a STOP or LIMIT order on the book that can only reduce this position."""
     now = turn.stamp()
@@ -106,7 +107,7 @@ def add_exit(
         time_in_force=TimeInForce.GTC,
         triggered=False if stop else None,
         reduce_only=True,
-        parent_order_id=entry_id,
+        parent_order_id=parent_id,
         position_id=position.id,
         created_at=now,
         updated_at=now,
@@ -140,7 +141,7 @@ def set_exits(
         for order in found:
             move_exit(turn, order, price)
         if not found:
-            add_exit(turn, position, kind, price, position.quantity, None)
+            add_exit(turn, position, kind, price, position.quantity, position.id)
 
 
 def move_exit(turn: Turn, order: Order, price: Decimal) -> None:
@@ -153,10 +154,15 @@ def move_exit(turn: Turn, order: Order, price: Decimal) -> None:
 
 
 def exits_of(turn: Turn, position: Position) -> list[Order]:
-    """The open orders that only reduce this position."""
-    orders = turn.linked(reducing(position.symbol))
-    side = EXIT_SIDE[position.side]
-    return [o for o in orders if o.side is side and o.position_id in (None, position.id)]
+    """The open stop-losses and take-profits of a position: its own, and its brackets' legs.
+
+    Other reduce-only orders are the client's own; nobody else moves or cancels them.
+    """
+    return [
+        order
+        for order in turn.linked(reducing(position.symbol))
+        if order.position_id == position.id and order.parent_order_id is not None
+    ]
 
 
 def cancel_exits(turn: Turn, position: Position) -> None:

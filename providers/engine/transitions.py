@@ -127,7 +127,7 @@ def named(order: Order) -> str:
 
 
 def add_to(turn: Turn, held: Position, order: Order, at: Fill) -> Position:
-    """More of the same position; it takes the leverage of the order that added last."""
+    """More of the same position, on the terms of the order that added last."""
     total = held.quantity + at.quantity
     spent = cost(held) + at.price * at.quantity
     changes = {
@@ -135,6 +135,7 @@ def add_to(turn: Turn, held: Position, order: Order, at: Fill) -> Position:
         "cost_basis": trim(spent),
         "average_entry_price": quotient(spent, total),
         "leverage": leverage_of(order),
+        "margin_mode": order.margin_mode or held.margin_mode,
         "updated_at": turn.stamp(),
     }
     return turn.position_event("POSITION_MODIFIED", held, changes)

@@ -11,6 +11,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
@@ -20,9 +21,11 @@ from pydantic import BaseModel
 
 from providers.base import Instrument
 from providers.engine import orders as engine
-from providers.engine.margin import figures
-from providers.engine.sessions import session_end
-from providers.engine.state import AccountState, Event, Ledger
+from providers.engine.links import Link, links
+from providers.engine.liquidation import guard_margin
+from providers.engine.margin import figures, marked
+from providers.engine.sessions import is_open, session_end
+from providers.engine.state import TERMINAL, AccountState, Event, Ledger, Notice
 from providers.engine.world import Decision, Rules, World
 from providers.errors import TradingError
 from providers.models import (
@@ -31,15 +34,19 @@ from providers.models import (
     CancelOrderResult,
     CloseOrderType,
     ClosePositionRequest,
+    MarginMode,
     ModifyOrderRequest,
+    ModifyPositionRequest,
     Order,
     OrderRequest,
     OrderType,
     Position,
+    PositionMode,
     Quote,
     Side,
     TimeInForce,
     Trade,
+    TrailingType,
 )
 
 T = TypeVar("T")
@@ -90,7 +97,8 @@ class Desk:
 
     Money and quantities go in as text. A refused command raises its TradingError, after its
     events. `happened` are the names of the last command's events, `log` all events, `orders` and
-    `positions` the last snapshot of each, also of what has ended.
+    `positions` the last snapshot of each, also of what has ended. Further rules of the exchange are
+    given as `max_leverage="5"`; with `sessions` the markets close as theirs do.
     """
 
     def __init__(
@@ -101,20 +109,31 @@ class Desk:
         taker_fee: str = "0",
         leverage: str = "1",
         at: datetime = OPENING,
+        hedging: bool = False,
+        latency: timedelta = timedelta(0),
+        sessions: bool = False,
+        **rules: str,
     ) -> None:
         ledger = Ledger(Decimal(balance), Decimal(balance), "USD")
         self.now = at
         self.opening = AccountState("acc", ledger, at - timedelta(days=1))
         self.state = AccountState("acc", ledger, at - timedelta(days=1))
         self.rules = Rules(
-            maker_fee=Decimal(maker_fee), taker_fee=Decimal(taker_fee), leverage=Decimal(leverage)
+            position_mode=PositionMode.HEDGING if hedging else PositionMode.NETTING,
+            maker_fee=Decimal(maker_fee),
+            taker_fee=Decimal(taker_fee),
+            leverage=Decimal(leverage),
+            latency=latency,
+            **{name: Decimal(value) for name, value in rules.items()},
         )
+        self.sessions = sessions
         self.quotes: dict[str, Quote] = {}
         self.log: list[Event] = []
         self.happened: list[str] = []
         self.orders: dict[str, Order] = {}
         self.positions: dict[str, Position] = {}
         self.trades: list[Trade] = []
+        self.notices: list[Notice] = []
         self._made = 0
 
     # Given
@@ -149,6 +168,11 @@ class Desk:
             quote=self.quotes.__getitem__,
             instrument=INSTRUMENTS.get,
             session_end=session_end,
+            is_open=is_open if self.sessions else lambda *_: True,
+            group_traded=lambda group: any(
+                order.oco_group_id == group and order.filled_quantity
+                for order in self.orders.values()
+            ),
             rules=self.rules,
         )
 
@@ -176,14 +200,29 @@ class Desk:
         return self._do(engine.cancel(self.state, self.orders[order.id], self.world()))
 
     def close(
-        self, position: Position, quantity: str | None = None, *, limit: str | None = None
+        self,
+        position: Position,
+        quantity: str | None = None,
+        *,
+        limit: str | None = None,
+        keep_exits: bool = False,
     ) -> Order:
         how = ClosePositionRequest(
             quantity=_decimal(quantity),
             order_type=CloseOrderType.LIMIT if limit else None,
             limit_price=_decimal(limit),
+            cancel_associated_orders=False if keep_exits else None,
         )
         return self._do(engine.close(self.state, position, how, self.world()))
+
+    def protect(self, position: Position, **exits: str | None) -> Position:
+        """Give the position a stop_loss or a take_profit, or move the one it has."""
+        change = ModifyPositionRequest(**{k: _decimal(v) for k, v in exits.items()})
+        return self._do(engine.protect(self.state, position, change, self.world()))
+
+    def guard(self) -> None:
+        """Look after the margin, as the market clock does after each tick."""
+        self._do(guard_margin(self.state, self.world()))
 
     def tick(self, bid: str, ask: str, *, symbol: str = "AAPL", **sizes: str | None) -> None:
         """A new quote, which every open order then meets, as the market clock does it."""
@@ -217,6 +256,22 @@ class Desk:
     def account(self) -> Account:
         return figures(self.state, self.world())
 
+    @property
+    def resting(self) -> list[Order]:
+        """The open orders, the oldest first."""
+        return sorted(self.state.orders.values(), key=lambda order: order.created_at)
+
+    def legs(self, entry: Order) -> list[Order]:
+        """The stop-loss and the take-profit of an entry, as they are or were in the end."""
+        return [order for order in self.orders.values() if order.parent_order_id == entry.id]
+
+    def now_of(self, order: Order) -> Order:
+        return self.orders[order.id]
+
+    def marked(self) -> Position:
+        """The only open position, marked at the present quote."""
+        return marked(self.position, self.world())
+
     def _do(self, decision: Decision[T]) -> T:
         self.happened = [event.name for event in decision.events]
         for event in decision.events:
@@ -226,15 +281,20 @@ class Desk:
         return decision.result
 
     def _note(self, event: Event) -> None:
+        assert event.at > self.state.last_time
         self.log.append(event)
         self.state.apply(event)
         entity = event.entity
         if isinstance(entity, Order):
+            before = self.orders.get(entity.id)
+            assert before is None or before.status not in TERMINAL
             self.orders[entity.id] = entity
         elif isinstance(entity, Position):
             self.positions[entity.id] = entity
         elif isinstance(entity, Trade):
             self.trades.append(entity)
+        elif isinstance(entity, Notice):
+            self.notices.append(entity)
 
     def _new_id(self, prefix: str) -> str:
         self._made += 1
@@ -250,8 +310,9 @@ def request(
     limit: str | None = None,
     stop: str | None = None,
     tif: str | None = None,
-    client_order_id: str | None = None,
+    **fields: Any,
 ) -> OrderRequest:
+    """An order request; of the fields, amounts and names are given as text."""
     return OrderRequest(
         symbol=symbol,
         side=Side(side),
@@ -260,8 +321,17 @@ def request(
         limit_price=_decimal(limit),
         stop_price=_decimal(stop),
         time_in_force=TimeInForce(tif) if tif else None,
-        client_order_id=client_order_id,
+        **{name: READ.get(name, Decimal)(value) for name, value in fields.items()},
     )
+
+
+READ: dict[str, Callable[[Any], Any]] = {
+    **dict.fromkeys(("client_order_id", "oco_group_id", "position_id"), str),
+    **dict.fromkeys(("reduce_only", "post_only", "hidden"), bool),
+    "margin_mode": MarginMode,
+    "trailing_type": TrailingType,
+}
+"""How fields that are not amounts are read."""
 
 
 def order_of(text: str) -> OrderRequest:
@@ -316,5 +386,11 @@ def picture(state: AccountState) -> dict[str, Any]:
             for symbol in state.reserves.symbols()
             for side in Side
         },
-        "reducing": set(state.reducing),
+        "links": {link: state.index.get(link) for link in linked(state)},
     }
+
+
+def linked(state: AccountState) -> set[Link]:
+    """Every link that the index knows or that an open order has."""
+    known = set(state.index._ids)
+    return known | {link for order in state.orders.values() for link in links(order)}

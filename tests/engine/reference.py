@@ -7,7 +7,7 @@ quantity with a negative cost. It shares no code and no number type with the eng
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 
 GRAIN = 10**18
@@ -26,10 +26,36 @@ class Holding:
     cost: Fraction
     average: Fraction
     realized: Fraction = Fraction(0)
+    leverage: Fraction = Fraction(1)
+    isolated: bool = False
+
+    def own_margin(self) -> Fraction:
+        """What an isolated position was given."""
+        return rounded(abs(self.cost) / self.leverage)
+
+    def margin(self, mark: Fraction) -> Fraction:
+        """What the position binds at this mark."""
+        if self.isolated:
+            return max(self.own_margin() + self.profit(mark), Fraction(0))
+        return rounded(abs(self.quantity) * mark / self.leverage)
+
+    def profit(self, mark: Fraction) -> Fraction:
+        return self.quantity * mark - self.cost
+
+
+@dataclass
+class Terms:
+    """What an order makes of a position that it opens; one that adds brings its leverage."""
+
+    leverage: Fraction
+    isolated: bool
 
 
 class Books:
-    """Deposits, and everything that trades have done to them since."""
+    """Deposits, and everything that trades have done to them since.
+
+    What is held goes by a key: the symbol where positions are netted, else the position.
+    """
 
     def __init__(self, deposits: Fraction) -> None:
         self.balance = deposits
@@ -37,20 +63,22 @@ class Books:
         self.commissions = Fraction(0)
         self.holdings: dict[str, Holding] = {}
 
-    def trade(self, symbol: str, change: Fraction, price: Fraction, commission: Fraction) -> None:
+    def trade(
+        self, key: str, change: Fraction, price: Fraction, commission: Fraction, terms: Terms
+    ) -> None:
         """A buy changes the quantity held upwards, a sale downwards."""
         self.cash_flow -= change * price
         self.commissions += commission
         self.balance -= commission
-        held = self.holdings.get(symbol)
+        held = self.holdings.get(key)
         if held is None or held.quantity * change > 0:
-            self._increase(symbol, held, change, price)
+            self._increase(key, held, change, price, terms)
         elif abs(change) <= abs(held.quantity):
-            self._decrease(symbol, held, change, price)
+            self._decrease(key, held, change, price)
         else:
             excess = held.quantity + change
-            self._decrease(symbol, held, -held.quantity, price)
-            self._increase(symbol, None, excess, price)
+            self._decrease(key, held, -held.quantity, price)
+            self._increase(key, None, excess, price, terms)
 
     @property
     def cost(self) -> Fraction:
@@ -58,32 +86,35 @@ class Books:
         return sum((held.cost for held in self.holdings.values()), Fraction(0))
 
     def _increase(
-        self, symbol: str, held: Holding | None, change: Fraction, price: Fraction
+        self, key: str, held: Holding | None, change: Fraction, price: Fraction, terms: Terms
     ) -> None:
-        before = held or Holding(Fraction(0), Fraction(0), price)
+        before = held or Holding(Fraction(0), Fraction(0), price, isolated=terms.isolated)
         quantity = before.quantity + change
         cost = before.cost + change * price
         average = rounded(cost / quantity)
-        self.holdings[symbol] = Holding(quantity, cost, average, before.realized)
+        self.holdings[key] = Holding(
+            quantity, cost, average, before.realized, terms.leverage, before.isolated
+        )
 
-    def _decrease(self, symbol: str, held: Holding, change: Fraction, price: Fraction) -> None:
+    def _decrease(self, key: str, held: Holding, change: Fraction, price: Fraction) -> None:
         quantity = held.quantity + change
         # The average for each unit that goes, and the whole rest of the cost with the last.
         cost = held.cost + held.average * change if quantity else Fraction(0)
         gain = held.realized + cost - held.cost - change * price
         self.balance += gain - held.realized
-        del self.holdings[symbol]
+        del self.holdings[key]
         if quantity:
-            self.holdings[symbol] = Holding(quantity, cost, held.average, gain)
+            rest = replace(held, quantity=quantity, cost=cost, realized=gain)
+            self.holdings[key] = rest
 
 
 def reserve(orders: Iterable[tuple[Fraction, Fraction]], covered: Fraction) -> Fraction:
-    """What open orders of one symbol and side bind: (quantity, price) each, at their mean price
+    """What open orders of one symbol and side bind: (quantity, margin) each, at their mean margin
     for what goes beyond the opposite position.
     """
     listed = list(orders)
     quantity = sum((size for size, _ in listed), Fraction(0))
-    value = sum((size * price for size, price in listed), Fraction(0))
+    value = sum((margin for _, margin in listed), Fraction(0))
     if quantity <= covered:
         return Fraction(0)
-    return rounded(value * (quantity - covered) / quantity)
+    return rounded(value * (quantity - covered) / quantity) if covered else value

@@ -1,8 +1,9 @@
 """Anything may happen in any order, and what must hold still holds.
 
-Random orders, changes, cancels, closes, quotes, session ends and restarts, checked after every
-step against the invariants of the exchange and against books kept by another hand. The number of
-runs is in the environment: `ENGINE_RUNS=10000 pytest tests/engine/test_machine.py`.
+Random orders of every kind, changes, cancels, closes, exits, quotes, gaps, session ends and
+restarts, with netted and hedged positions, on margin of both modes, checked after every step
+against the invariants of the exchange and against books kept by another hand. The number of runs is
+in the environment: `ENGINE_RUNS=10000 pytest tests/engine/test_machine.py`, or `make machine`.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from datetime import timedelta
 from decimal import Decimal
 from fractions import Fraction
 from functools import partial
-from typing import ClassVar, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
@@ -28,44 +29,53 @@ from hypothesis.stateful import (
 )
 
 from providers.engine import orders as engine
+from providers.engine.liquidation import guard_margin
 from providers.engine.margin import figures
-from providers.engine.sessions import session_end
+from providers.engine.sessions import is_open, session_end
 from providers.engine.state import TERMINAL, AccountState, Event, EventType, Ledger
 from providers.engine.world import Decision, Rules, World
 from providers.errors import OrderNotModifiable, OrderRejected, TradingError
 from providers.models import (
     CloseOrderType,
     ClosePositionRequest,
+    MarginMode,
     ModifyOrderRequest,
+    ModifyPositionRequest,
     Order,
     OrderRequest,
+    OrderStatus,
     OrderType,
     Position,
-    PositionSide,
+    PositionMode,
     Quote,
     Side,
     TimeInForce,
     Trade,
+    TrailingType,
 )
 from tests.engine.auditor import Auditor
 from tests.engine.desk import INSTRUMENTS, OPENING, picture
 
 T = TypeVar("T")
 
-RUNS = int(os.environ.get("ENGINE_RUNS", "400"))
+RUNS = int(os.environ.get("ENGINE_RUNS", "300"))
 SYMBOLS = ("AAPL", "BTC/USD")
 Tick = tuple[str, Decimal, int, tuple[Decimal | None, ...]]
 """Symbol, bid, spread in quarters, sizes of bid and ask."""
-KINDS = [*[OrderType.LIMIT] * 3, OrderType.MARKET, OrderType.STOP, OrderType.STOP_LIMIT]
+KINDS = [*[OrderType.LIMIT] * 4, *[OrderType.MARKET] * 3, *list(OrderType)]
+STOPS = (OrderType.STOP, OrderType.STOP_LIMIT, OrderType.TRAILING_STOP)
 
 EVERYTHING = {
     *("ORDER_CREATED", "ORDER_MODIFIED", "ORDER_PARTIALLY_FILLED", "ORDER_FILLED"),
     *("ORDER_CANCELLED", "ORDER_EXPIRED", "ORDER_REJECTED"),
-    *("TRADE_FILLED", "BALANCE_UPDATED"),
+    *("BRACKET_ORDER_CREATED", "BRACKET_ORDER_MODIFIED"),
+    *("TRADE_FILLED", "BALANCE_UPDATED", "MARGIN_WARNING", "MARGIN_CALL", "LIQUIDATION"),
     *("POSITION_OPENED", "POSITION_MODIFIED", "POSITION_CLOSED"),
-    *("maker", "taker", "reduce-only fill", "flip", "triggered at rest"),
-    *("INSUFFICIENT_MARGIN", "INVALID_QUANTITY", "INVALID_PRICE"),
-    *("INVALID_VALUE", "ORDER_NOT_MODIFIABLE"),
+    *("maker", "taker", "reduce-only fill", "flip", "triggered at rest", "trailed", "iceberg"),
+    *("exit", "isolated reduction", "isolated liquidation", "gapped through"),
+    *("INSUFFICIENT_MARGIN", "INVALID_QUANTITY", "INVALID_PRICE", "LEVERAGE_EXCEEDED"),
+    *("POST_ONLY_VIOLATED", "REDUCE_ONLY_VIOLATED", "OCO_GROUP_CLOSED", "MARKET_CLOSED"),
+    *("POSITION_NOT_FOUND", "INVALID_VALUE", "ORDER_NOT_MODIFIABLE"),
 }
 """What the runs together must have seen: a machine in which little happens proves little."""
 
@@ -73,9 +83,13 @@ EVERYTHING = {
 prices = st.sampled_from([100 + step * Decimal("0.25") for step in range(-8, 9)])
 sizes = st.sampled_from([None, *(Decimal(size) / 2 for size in range(31))])
 ticks = st.tuples(st.sampled_from(SYMBOLS), prices, st.integers(1, 4), st.tuples(sizes, sizes))
+gaps = st.sampled_from([Decimal(price) for price in (40, 70, 85, 93, 96, 104, 108, 120, 150, 220)])
 limits = st.one_of(st.none(), prices)
 picks = st.integers(0, 30)
 rarely = st.sampled_from([False] * 19 + [True])
+sometimes = st.sampled_from([False] * 3 + [True])
+COSTLY = {"unit_fee": "0.01", "order_fee": "0.5", "slippage": "0.001"}
+levers = st.sampled_from([Decimal(2), Decimal(7), Decimal(20)])
 
 
 def quantities(symbol: str) -> st.SearchStrategy[Decimal]:
@@ -88,9 +102,9 @@ def quantities(symbol: str) -> st.SearchStrategy[Decimal]:
 def order_requests(draw: st.DrawFn) -> OrderRequest:
     symbol = draw(st.sampled_from(SYMBOLS))
     kind = draw(st.sampled_from(KINDS))
-    stops = kind in (OrderType.STOP, OrderType.STOP_LIMIT)
+    stops = kind in STOPS
     lasting = [TimeInForce.GTC, TimeInForce.DAY]
-    return OrderRequest(
+    order = OrderRequest(
         symbol=symbol,
         side=draw(st.sampled_from(Side)),
         quantity=draw(quantities(symbol)) + off_step(draw),
@@ -99,6 +113,47 @@ def order_requests(draw: st.DrawFn) -> OrderRequest:
         stop_price=draw(prices) + off_step(draw) if stops else None,
         time_in_force=draw(st.sampled_from(lasting if stops else lasting * 2 + list(TimeInForce))),
     )
+    return order.model_copy(update=trailing(draw, order) | extras(draw, order))
+
+
+def trailing(draw: st.DrawFn, order: OrderRequest) -> dict[str, Any]:
+    """The distance of a trailing stop, which has no stop of its own."""
+    if order.order_type is not OrderType.TRAILING_STOP:
+        return {}
+    return {
+        "stop_price": None,
+        "trailing_distance": draw(st.integers(1, 8)) * Decimal("0.3"),
+        "trailing_type": draw(st.sampled_from([None, *TrailingType])),
+    }
+
+
+def extras(draw: st.DrawFn, order: OrderRequest) -> dict[str, Any]:
+    """What an order may have besides type and prices: as a rule one or two of them."""
+    rests = order.order_type is OrderType.LIMIT and order.time_in_force in (
+        TimeInForce.GTC,
+        TimeInForce.DAY,
+    )
+    half = INSTRUMENTS[order.symbol].quantity_increment * 3
+    return {
+        "reduce_only": True if draw(sometimes) and draw(sometimes) else None,
+        "post_only": True if rests and draw(sometimes) else None,
+        "hidden": True if draw(rarely) else None,
+        "display_quantity": half if rests and order.quantity > half and draw(sometimes) else None,
+        "oco_group_id": draw(st.sampled_from("abcdefgh")) if draw(sometimes) else None,
+        **(bracket(draw, order) if draw(sometimes) else {}),
+    }
+
+
+def bracket(draw: st.DrawFn, order: OrderRequest) -> dict[str, Any]:
+    """Exits around a price near the entry; now and then on its wrong side."""
+    entry = order.limit_price or order.stop_price or Decimal(100)
+    sign = 1 if order.side is Side.BUY else -1
+    away = st.one_of(st.none(), st.integers(0, 8).map(lambda n: n * Decimal("0.25") * sign))
+    below, above = draw(away), draw(away)
+    return {
+        "stop_loss": None if below is None else entry - below,
+        "take_profit": None if above is None else entry + above,
+    }
 
 
 def off_step(draw: st.DrawFn) -> Decimal:
@@ -112,6 +167,9 @@ def changes(draw: st.DrawFn) -> ModifyOrderRequest:
         quantity=draw(st.one_of(st.none(), st.integers(1, 30).map(Decimal))),
         limit_price=draw(prices) + off_step(draw) if draw(st.booleans()) else None,
         stop_price=draw(prices) if draw(rarely) else None,
+        stop_loss=draw(prices) if draw(rarely) else None,
+        take_profit=draw(prices) if draw(rarely) else None,
+        trailing_distance=Decimal("0.7") if draw(rarely) else None,
     )
 
 
@@ -122,12 +180,29 @@ class Exchange(RuleBasedStateMachine):
 
     @initialize(
         deposits=st.sampled_from(["5000", "100000"]),
-        leverage=st.sampled_from(["1", "3"]),
-        fees=st.sampled_from([("0", "0"), ("0.0002", "0.0005")]),
+        mode=st.sampled_from(PositionMode),
+        leverage=st.sampled_from([None, "1", "3"]),
+        costs=st.sampled_from([{}, {"maker_fee": "0.0002", "taker_fee": "0.0005"}, COSTLY]),
+        latency=st.sampled_from([0, 0, 2]),
+        sessions=sometimes,
     )
-    def open_the_account(self, deposits: str, leverage: str, fees: tuple[str, str]) -> None:
-        maker, taker = map(Decimal, fees)
-        rules = Rules(maker_fee=maker, taker_fee=taker, leverage=Decimal(leverage))
+    def open_the_account(
+        self,
+        deposits: str,
+        mode: PositionMode,
+        leverage: str | None,
+        costs: dict[str, str],
+        latency: int,
+        sessions: bool,
+    ) -> None:
+        """Without a leverage of the exchange, orders name their own."""
+        rules = Rules(
+            position_mode=mode,
+            leverage=Decimal(leverage or 5),
+            latency=timedelta(seconds=latency),
+            **{name: Decimal(value) for name, value in costs.items()},
+        )
+        self.named_leverage, self.sessions = leverage is None, sessions
         self.ledger = Ledger(Decimal(deposits), Decimal(deposits), "USD")
         self.now, self.made = OPENING, 0
         self.quotes: dict[str, Quote] = {}
@@ -145,6 +220,75 @@ class Exchange(RuleBasedStateMachine):
         for request in requests:
             self._submit(request)
 
+    @precondition(lambda self: self.named_leverage)
+    @rule(
+        request=order_requests(),
+        leverage=st.one_of(levers, levers, st.just(Decimal(25))),
+        mode=st.sampled_from([None, *MarginMode, MarginMode.ISOLATED]),
+    )
+    def submit_on_margin(
+        self, request: OrderRequest, leverage: Decimal, mode: MarginMode | None
+    ) -> None:
+        self._submit(request.model_copy(update={"leverage": leverage, "margin_mode": mode}))
+
+    @precondition(lambda self: self.named_leverage)
+    @rule(
+        symbol=st.sampled_from(SYMBOLS),
+        side=st.sampled_from(Side),
+        mode=st.sampled_from(MarginMode),
+        share=st.integers(1, 4),
+        leverage=levers,
+        then=st.one_of(st.none(), st.tuples(gaps, st.booleans())),
+    )
+    def lever_up(
+        self,
+        symbol: str,
+        side: Side,
+        mode: MarginMode,
+        share: int,
+        leverage: Decimal,
+        then: tuple[Decimal, bool] | None,
+    ) -> None:
+        """A quarter and up to all that is available, on margin, in a market without limits; and
+        then perhaps it turns.
+        """
+        self.now += timedelta(seconds=1)
+        self._quote(symbol, Decimal(100), 1, (None, None))
+        available = figures(self.state, self._world()).margin_available
+        quantity = int(available * leverage * share / 4 / 101)
+        if quantity > 0:
+            self._submit(
+                OrderRequest(
+                    symbol=symbol,
+                    side=side,
+                    quantity=Decimal(quantity),
+                    order_type=OrderType.MARKET,
+                    leverage=leverage,
+                    margin_mode=mode,
+                )
+            )
+        if then is not None:
+            bid, met = then
+            self.gap(symbol, bid, None, met)
+
+    @precondition(lambda self: self.auditor.books.holdings)
+    @rule(request=order_requests(), pick=picks)
+    def submit_for_a_position(self, request: OrderRequest, pick: int) -> None:
+        """An order that names a position, now and then one that is gone."""
+        known = list(self.ids if pick % 7 == 0 else self.state.positions)
+        self._submit(request.model_copy(update={"position_id": known[pick % len(known)]}))
+
+    @precondition(lambda self: self.state.positions)
+    @rule(pick=picks, stop_loss=limits, take_profit=limits)
+    def protect(self, pick: int, stop_loss: Decimal | None, take_profit: Decimal | None) -> None:
+        """Give a position exits, or move those it has."""
+        held = list(self.state.positions.values())
+        exits = ModifyPositionRequest(stop_loss=stop_loss, take_profit=take_profit)
+        before = picture(self.state)
+        result = self._decide(partial(engine.protect, self.state, held[pick % len(held)], exits))
+        if isinstance(result, TradingError):
+            assert before == picture(self.state)
+
     @precondition(lambda self: self.auditor.orders)
     @rule(pick=picks, change=changes())
     def modify(self, pick: int, change: ModifyOrderRequest) -> None:
@@ -153,9 +297,11 @@ class Exchange(RuleBasedStateMachine):
         if order.status in TERMINAL:
             assert isinstance(result, OrderNotModifiable)
         if isinstance(result, OrderRejected):
-            wanted = change.limit_price, change.stop_price
-            assert wanted != (None, None) or (change.quantity or 0) > order.quantity
+            prices = change.model_dump(exclude={"quantity"}).values()
+            assert any(prices) or (change.quantity or 0) > order.quantity
         if isinstance(result, Order):
+            if change.quantity is not None:
+                self.auditor.resized.add(order.id)
             self.auditor.refreshed.add((order.id, self.quotes[order.symbol].timestamp))
 
     @precondition(lambda self: self.auditor.orders)
@@ -171,11 +317,13 @@ class Exchange(RuleBasedStateMachine):
     @precondition(lambda self: self.state.orders)
     @rule(symbol=st.sampled_from([None, *SYMBOLS]))
     def cancel_all(self, symbol: str | None) -> None:
-        for order_id in list(self.state.orders):
+        before = list(self.state.orders)
+        for order_id in before:
             order = self.state.orders.get(order_id)
             if order is not None and symbol in (None, order.symbol):
                 self._decide(partial(engine.cancel, self.state, order))
-        assert all(symbol not in (None, order.symbol) for order in self.state.orders.values())
+        left = [self.state.orders[each] for each in before if each in self.state.orders]
+        assert all(symbol not in (None, order.symbol) for order in left)
 
     @precondition(lambda self: self.state.positions)
     @rule(pick=picks, parts=st.lists(st.tuples(st.integers(1, 5), limits), min_size=1, max_size=3))
@@ -196,6 +344,14 @@ class Exchange(RuleBasedStateMachine):
             if met:
                 self.market_clock()
 
+    @rule(symbol=st.sampled_from(SYMBOLS), bid=gaps, size=sizes, met=st.booleans())
+    def gap(self, symbol: str, bid: Decimal, size: Decimal | None, met: bool) -> None:
+        """The market jumps, and whoever comes first may find it there."""
+        self.now += timedelta(seconds=1)
+        self._quote(symbol, bid, 1, (size, size))
+        if met:
+            self.market_clock()
+
     @rule(hours=st.sampled_from([1, 7, 24, 80]))
     def time_passes(self, hours: int) -> None:
         self.now += timedelta(hours=hours)
@@ -203,12 +359,34 @@ class Exchange(RuleBasedStateMachine):
 
     @rule()
     def market_clock(self) -> None:
-        """Every order meets its quote; a second time nothing happens."""
+        """Every order meets its quote, and the margin is looked after; a second time nothing
+        happens.
+        """
         self._all_meet()
         assert self._all_meet() == 0
+        self._margin_is_guarded()
         for order in self.state.orders.values():
             assert order.expires_at is None or order.expires_at > self.now
-            self.auditor.has_met(order)
+            if not self.sessions:
+                self.auditor.has_met(order)
+
+    def _margin_is_guarded(self) -> None:
+        """A CROSS account has more than its maintenance, or nothing that could be closed; it is
+        warned while it has not much more; no ISOLATED position is left without margin.
+        """
+        for _ in range(2):  # what was closed down recovers at the next look
+            self._decide(partial(guard_margin, self.state))
+        before = len(self.log)
+        self._decide(partial(guard_margin, self.state))
+        assert before == len(self.log)
+        equity, maintenance = self.auditor.cross(self._symbols())
+        rules, world = self.auditor.rules, self._world()
+        near = bool(maintenance) and equity <= maintenance * Fraction(rules.warning)
+        assert near is self.state.ledger.warned
+        for held in self.state.positions.values():
+            if world.trades_now(held.symbol):
+                cross = held.margin_mode is not MarginMode.ISOLATED
+                assert not (cross and equity <= maintenance)
 
     @rule()
     def restart(self) -> None:
@@ -231,23 +409,25 @@ class Exchange(RuleBasedStateMachine):
 
     @invariant()
     def positions_are_those_of_the_books(self) -> None:
-        held = self.state.positions.values()
-        assert len(held) == len({position.symbol for position in held})
+        held = self.state.positions
+        assert len(held) == len(self._symbols())
         assert self.auditor.positions() == {
-            position.symbol: (
+            key: (
                 position.side,
                 Fraction(position.quantity),
                 Fraction(position.average_entry_price),
                 Fraction(position.cost_basis or 0),
                 Fraction(position.realized_pnl),
+                Fraction(position.leverage or 0),
+                position.margin_mode is MarginMode.ISOLATED,
             )
-            for position in held
+            for key, position in zip(self._symbols(), held.values(), strict=True)
         }
 
     @invariant()
     def margin_figures_hold(self) -> None:
         account = figures(self.state, self._world())
-        assert self.auditor.figures() == (
+        assert self.auditor.figures(self._symbols()) == (
             Fraction(account.balance),
             Fraction(account.unrealized_pnl),
             Fraction(account.margin_used),
@@ -260,15 +440,22 @@ class Exchange(RuleBasedStateMachine):
         for order in self.state.orders.values():
             self.auditor.sums_up(order)
             assert order.status not in TERMINAL
-            assert order.time_in_force in (TimeInForce.GTC, TimeInForce.DAY)
+            lasts = order.time_in_force in (TimeInForce.GTC, TimeInForce.DAY)
+            assert lasts or order.status is OrderStatus.PENDING
 
     @invariant()
     def what_only_reduces_has_something_to_reduce(self) -> None:
+        """And no exit that an entry has made is larger than that."""
         for order in self.state.orders.values():
             if order.reduce_only:
-                position = self.state.positions[order.position_id or ""]
-                bought = position.side is PositionSide.LONG
-                assert (order.side is Side.SELL) is bought
+                room = self.auditor.room(order)
+                assert room > 0
+                if order.parent_order_id and order.id not in self.auditor.resized:
+                    assert order.remaining_quantity <= room
+
+    @invariant()
+    def one_of_a_group_fills(self) -> None:
+        self.auditor.groups_are_settled()
 
     @invariant()
     def sums_are_those_of_the_orders(self) -> None:
@@ -293,8 +480,24 @@ class Exchange(RuleBasedStateMachine):
             quote=self.quotes.__getitem__,
             instrument=INSTRUMENTS.get,
             session_end=session_end,
+            is_open=is_open if self.sessions else lambda *_: True,
+            group_traded=lambda group: any(
+                order.oco_group_id == group and order.filled_quantity
+                for order in self.auditor.orders.values()
+            ),
             rules=self.auditor.rules,
         )
+
+    def _symbols(self) -> dict[str, str]:
+        """The symbols of what is held, by the key of the auditor's books."""
+        netting = self.auditor.rules.position_mode is PositionMode.NETTING
+        held = self.state.positions.values()
+        return {each.symbol if netting else each.id: each.symbol for each in held}
+
+    @property
+    def ids(self) -> list[str]:
+        """Every position there ever was."""
+        return [event.entity.id for event in self.log if isinstance(event.entity, Position)]
 
     def _new_id(self, prefix: str) -> str:
         self.made += 1
@@ -321,7 +524,11 @@ class Exchange(RuleBasedStateMachine):
         if isinstance(result, TradingError):
             self._is_rejected(before, result)
             return
-        self._is_carried(available, self.log[start:])
+        if not self.named_leverage:
+            self._is_carried(available, self.log[start:])
+        if result.status is OrderStatus.PENDING:
+            assert self.auditor.rules.latency
+            return
         if request.time_in_force in (TimeInForce.IOC, TimeInForce.FOK):
             assert result.status in TERMINAL
         if request.time_in_force is TimeInForce.FOK:
@@ -334,7 +541,8 @@ class Exchange(RuleBasedStateMachine):
         cost = Decimal("1E-15")  # room for rounding
         for trade in (event.entity for event in events if isinstance(event.entity, Trade)):
             quote = self.quotes[trade.symbol]
-            cost += 2 * trade.quantity * (quote.ask - quote.bid) + trade.commission
+            slip = abs(trade.price - (quote.ask if trade.side is Side.BUY else quote.bid))
+            cost += 2 * trade.quantity * (quote.ask - quote.bid + slip) + trade.commission
         left = figures(self.state, self._world()).margin_available
         assert left >= min(available, Decimal(0)) - cost
 
@@ -373,6 +581,7 @@ class Exchange(RuleBasedStateMachine):
         assert first.events == second.events
         assert _value(first.result) == _value(second.result)
         assert before == picture(self.state)
+        self.auditor.expect(first.events)
         for event in first.events:
             self._apply(event)
         if first.events and first.events[-1].type is EventType.ACCOUNT:

@@ -6,7 +6,6 @@ from decimal import Decimal
 
 import pytest
 
-from providers.engine.margin import marked
 from providers.errors import OrderRejected
 from providers.models import RejectReason
 from tests.engine.desk import Desk, row
@@ -137,7 +136,7 @@ def test_a_position_is_marked_where_it_would_close(side: str, at_once: str, late
     getattr(desk, side)("4")
     assert at_once == row(desk.position, "current_price unrealized_pnl")
     desk.quote("109", "110")
-    now = marked(desk.position, desk.quotes["AAPL"])
+    now = desk.marked()
     assert later == row(now, "current_price unrealized_pnl")
     assert now.unrealized_pnl == desk.account.unrealized_pnl
 
@@ -310,29 +309,38 @@ def test_a_close_is_cancelled_when_the_position_flips() -> None:
     assert "SHORT 5" == row(desk.position, "side quantity")
 
 
+def test_a_close_leaves_the_one_before() -> None:
+    """A resting close is the client's own order, no exit: the next close does not cancel it."""
+    desk = held()
+    first = desk.close(desk.position, limit="105")
+    second = desk.close(desk.position, limit="104")
+    assert ["ORDER_CREATED"] == desk.happened
+    assert ["OPEN", "OPEN"] == [row(desk.now_of(order), "status") for order in (first, second)]
+
+
 def test_closes_never_sell_more_than_is_held() -> None:
     """Two closes of the whole position: what one has sold the other cannot sell again."""
     desk = held()
     first = desk.close(desk.position, limit="105")
-    second = desk.close(desk.position, limit="104")
+    second = desk.close(desk.position, limit="104", keep_exits=True)
     desk.tick("105", "106", size="6")
-    assert ["CANCELLED 6 4", "CANCELLED 4 6"] == [
-        row(desk.orders[order.id], "status filled_quantity remaining_quantity")
+    desk.tick("105", "106", size="6")
+    assert ["FILLED 10 0", "CANCELLED 0 4"] == [
+        row(desk.now_of(order), "status filled_quantity remaining_quantity")
         for order in (first, second)
     ]
     assert {} == desk.state.positions
 
 
-def test_a_close_is_capped_by_what_is_left() -> None:
-    """A close larger than what is left of the position fills that much and is then cancelled."""
+def test_a_close_shrinks_to_what_is_left() -> None:
+    """A close larger than what is left of the position becomes that small, and fills."""
     desk = held()
     order = desk.close(desk.position, limit="105")
     desk.sell("7")
-    assert "OPEN 10" == row(desk.orders[order.id], "status remaining_quantity")
+    assert "ORDER_MODIFIED" == desk.happened[-2]
+    assert "OPEN 3 3" == row(desk.now_of(order), "status quantity remaining_quantity")
     desk.tick("105", "106")
-    assert "CANCELLED 3 7" == row(
-        desk.orders[order.id], "status filled_quantity remaining_quantity"
-    )
+    assert "FILLED 3 0" == row(desk.now_of(order), "status filled_quantity remaining_quantity")
     assert {} == desk.state.positions
 
 

@@ -83,6 +83,19 @@ def test_an_event_is_stamped_with_its_entity() -> None:
         assert event.at == stamp
 
 
+def test_an_event_has_the_type_of_its_entity() -> None:
+    """Orders, trades, positions, money and notices each have their frame."""
+    desk = Desk("1400")
+    desk.quote("100", "100")
+    desk.buy("70", leverage="5")
+    desk.quote("80", "80")
+    desk.guard()
+    types = {"Order": "order", "Trade": "trade", "Position": "position", "Ledger": "account"}
+    assert [types.get(type(event.entity).__name__, "error") for event in desk.log] == [
+        event.type for event in desk.log
+    ]
+
+
 def test_a_decision_leaves_the_account_alone() -> None:
     """Deciding changes nothing; only applying the events does."""
     desk = busy()

@@ -40,6 +40,8 @@ OTHER_RULES: list[tuple[str, dict[str, Any], str]] = [
         {"trailing_type": "PERCENT", "trailing_distance": "100"},
         "trailing_distance",
     ),
+    ("MARKET", {"reduce_only": True, "stop_loss": "99"}, "stop_loss"),
+    ("MARKET", {"reduce_only": True, "take_profit": "101"}, "take_profit"),
     ("STOP", {"time_in_force": "IOC"}, "time_in_force"),
     ("STOP_LIMIT", {"time_in_force": "FOK"}, "time_in_force"),
     ("TRAILING_STOP", {"time_in_force": "IOC"}, "time_in_force"),

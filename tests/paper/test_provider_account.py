@@ -281,13 +281,26 @@ async def test_the_market_has_no_such_symbol(exchange: Exchange) -> None:
 
 
 async def test_capabilities(exchange: Exchange) -> None:
-    """The exchange declares what it does and nothing more."""
+    """The exchange declares what it does: everything, in its position mode."""
     capabilities = await exchange.provider.get_capabilities()
     assert [AssetClass.STOCK, AssetClass.CRYPTO] == capabilities.supported_asset_classes
-    assert ["MARKET", "LIMIT", "STOP", "STOP_LIMIT"] == capabilities.supported_order_types
-    assert (PositionMode.NETTING, [Feature.SHORT_SELLING]) == (
+    assert list(OrderType) == capabilities.supported_order_types
+    assert (PositionMode.NETTING, set(Feature) - {Feature.HEDGING}, Decimal(20)) == (
+        capabilities.position_mode,
+        set(capabilities.features or ()),
+        capabilities.max_leverage,
+    )
+
+
+async def test_capabilities_of_a_hedging_exchange(tmp_path: Path) -> None:
+    """An exchange set to hedging says so, and declares the feature; leverage as it is set."""
+    options = {"position_mode": PositionMode.HEDGING, "max_leverage": 5}
+    async with aclosing(await Exchange(tmp_path / "hedging.db", **options).open()) as hedging:
+        capabilities = await hedging.provider.get_capabilities()
+    assert (PositionMode.HEDGING, list(Feature), Decimal(5)) == (
         capabilities.position_mode,
         capabilities.features,
+        capabilities.max_leverage,
     )
 
 

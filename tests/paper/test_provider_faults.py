@@ -7,7 +7,12 @@ import inspect
 import pytest
 
 from providers.base import Provider
-from providers.errors import ProviderError, ProviderUnavailable, RateLimited
+from providers.errors import (
+    ProviderError,
+    ProviderUnavailable,
+    RateLimited,
+    UnsupportedOperation,
+)
 from providers.paper.faults import FaultyProvider
 from providers.paper.settings import Fault
 
@@ -15,8 +20,10 @@ FAULTS: dict[Fault, type[Exception]] = {
     Fault.UNAVAILABLE: ProviderUnavailable,
     Fault.RATE_LIMITED: RateLimited,
     Fault.PROVIDER_ERROR: ProviderError,
+    Fault.UNSUPPORTED: UnsupportedOperation,
     Fault.CRASH: RuntimeError,
 }
+SAYS = {Fault.UNSUPPORTED: "every operation"}
 OPERATIONS = sorted(
     name
     for name, _ in inspect.getmembers(Provider, inspect.isfunction)
@@ -36,10 +43,10 @@ async def test_every_operation_fails(fault: Fault) -> None:
     await provider.start()
     for operation in OPERATIONS:
         parameters = inspect.signature(getattr(Provider, operation)).parameters
-        with pytest.raises(FAULTS[fault], match="was told to"):
+        with pytest.raises(FAULTS[fault], match=SAYS.get(fault, "was told to")):
             await getattr(provider, operation)(*[None] * (len(parameters) - 1))
     await provider.stop()
-    assert 17 == len(OPERATIONS)
+    assert 18 == len(OPERATIONS)
 
 
 async def test_faults_say_when_to_come_back() -> None:

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from providers.paper.settings import PREFIX, Fault, PaperSettings, Synchronous
+from providers.models import PositionMode
+from providers.paper.settings import PREFIX, Fault, MarketHours, PaperSettings, Synchronous
 
 
 @pytest.fixture(autouse=True)
@@ -27,6 +28,15 @@ def test_defaults() -> None:
         "currency": "USD",
         "maker_fee": Decimal("0.0002"),
         "taker_fee": Decimal("0.0005"),
+        "unit_fee": Decimal(0),
+        "order_fee": Decimal(0),
+        "slippage": Decimal(0),
+        "latency": timedelta(0),
+        "position_mode": PositionMode.NETTING,
+        "leverage": Decimal(1),
+        "max_leverage": Decimal(20),
+        "maintenance": Decimal("0.02"),
+        "market_hours": MarketHours.ALWAYS,
         "seed": 0,
         "volatility": Decimal(1),
         "tick_interval": timedelta(seconds=1),
@@ -42,6 +52,16 @@ def test_defaults() -> None:
         ("initial_balance", "2500.50", Decimal("2500.50")),
         ("currency", "EUR", "EUR"),
         ("maker_fee", "0", Decimal(0)),
+        ("unit_fee", "0.005", Decimal("0.005")),
+        ("order_fee", "1", Decimal(1)),
+        ("slippage", "0.0001", Decimal("0.0001")),
+        ("latency", "PT0.5S", timedelta(milliseconds=500)),
+        ("latency", "0.25", timedelta(milliseconds=250)),
+        ("position_mode", "HEDGING", PositionMode.HEDGING),
+        ("leverage", "3", Decimal(3)),
+        ("max_leverage", "50", Decimal(50)),
+        ("maintenance", "0.05", Decimal("0.05")),
+        ("market_hours", "sessions", MarketHours.SESSIONS),
         ("seed", "-7", -7),
         ("volatility", "0", Decimal(0)),
         ("tick_interval", "0.25", timedelta(milliseconds=250)),

@@ -200,11 +200,18 @@ async def test_a_damaged_file_is_no_answer(
         await first.transact("default", emit(make_order(n)))
     await first.close()
     overwrite(path, start=8192)
-    second = await open_store()
-    with pytest.raises(ProviderUnavailable):
+
+    async def read() -> None:
+        second = await open_store()  # it may be too damaged even for that
         await second.read(lambda reader: reader.state("default"))
-    with pytest.raises(ProviderUnavailable):
+
+    async def write() -> None:
+        second = await open_store()
         await second.transact("default", emit(make_order(1, status=OrderStatus.FILLED)))
+
+    for attempt in (read, write):
+        with pytest.raises(ProviderUnavailable):
+            await attempt()
 
 
 def overwrite(path: Path, start: int) -> None:

@@ -175,7 +175,7 @@ async def test_the_log_holds_every_event_as_its_frame(
     await store.transact("default", emit(filled, name="ORDER_FILLED", when=2))
     first, second = await store.read(lambda reader: reader.events("default", 0, 10))
     frame = json.loads(second.json)
-    assert ["type", "event", "timestamp", "order"] == list(frame)
+    assert ["type", "timestamp", "event", "order"] == list(frame)
     assert ("order", "ORDER_FILLED") == (frame["type"], frame["event"])
     assert frame["timestamp"] == "2025-01-15T10:30:00.000002Z"
     assert ("FILLED", "150.10") == (frame["order"]["status"], frame["order"]["average_fill_price"])

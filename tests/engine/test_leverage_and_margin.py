@@ -1,0 +1,194 @@
+"""Leverage divides margin; CROSS and ISOLATED positions, and the identities that always hold."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from providers.errors import OrderRejected
+from providers.models import MarginMode, RejectReason
+from tests.engine.desk import Desk, row
+
+FIGURES = "balance equity margin_used margin_available unrealized_pnl"
+
+
+def market(balance: str = "1000", price: str = "100", **rules: Any) -> Desk:
+    """One price for both sides, so that figures are easy to follow."""
+    desk = Desk(balance, **rules)
+    desk.quote(price, price)
+    return desk
+
+
+@pytest.mark.parametrize(("leverage", "used"), [("1", "400"), ("2", "200"), ("8", "50")])
+def test_leverage_divides_the_margin(leverage: str, used: str) -> None:
+    """A position binds its notional divided by its leverage; so does the order before it."""
+    desk = market()
+    order = desk.buy("4", "LIMIT", limit="90", leverage=leverage)
+    assert f"{Decimal(360) / Decimal(leverage):f}" == row(desk.account, "margin_used")
+    desk.cancel(order)
+    filled = desk.buy("4", leverage=leverage)
+    assert (used, leverage) == (row(desk.account, "margin_used"), row(filled, "leverage"))
+    assert f"{leverage} CROSS" == row(desk.position, "leverage margin_mode")
+
+
+def test_the_default_is_the_exchange_s() -> None:
+    """An order that names no leverage has the exchange's."""
+    desk = market(leverage="5")
+    assert "5" == row(desk.buy("4"), "leverage")
+    assert "80" == row(desk.account, "margin_used")
+
+
+@pytest.mark.parametrize(("leverage", "accepted"), [("20", True), ("20.01", False), ("25", False)])
+def test_there_is_a_highest_leverage(leverage: str, accepted: bool) -> None:
+    """More than the highest leverage is LEVERAGE_EXCEEDED."""
+    desk = market()
+    if accepted:
+        assert "FILLED" == row(desk.buy("1", leverage=leverage), "status")
+        return
+    with pytest.raises(OrderRejected, match="leverage may be at most 20") as refusal:
+        desk.buy("1", leverage=leverage)
+    assert RejectReason.LEVERAGE_EXCEEDED == refusal.value.reject_reason
+
+
+@pytest.mark.parametrize(("quantity", "fits"), [("50", True), ("51", False)])
+def test_leverage_buys_more(quantity: str, fits: bool) -> None:
+    """1,000 at leverage 5 carry 5,000 of notional and not a share more."""
+    desk = market()
+    if fits:
+        assert "FILLED" == row(desk.buy(quantity, leverage="5"), "status")
+        assert "0" == row(desk.account, "margin_available")
+        return
+    with pytest.raises(OrderRejected, match="needs 1020 USD of margin and 1000 USD") as refusal:
+        desk.buy(quantity, leverage="5")
+    assert RejectReason.INSUFFICIENT_MARGIN == refusal.value.reject_reason
+
+
+def test_orders_of_different_leverage_reserve_each_their_own() -> None:
+    """Each open order binds its own notional by its own leverage."""
+    desk = market()
+    desk.buy("4", "LIMIT", limit="90", leverage="4")  # 90
+    desk.buy("4", "LIMIT", limit="80", leverage="2")  # 160
+    assert "250" == row(desk.account, "margin_used")
+
+
+def test_the_last_order_that_adds_sets_the_leverage() -> None:
+    """A position has one leverage: that of the order that added last; reducing leaves it."""
+    desk = market()
+    desk.buy("4", leverage="2")
+    desk.buy("4", leverage="4")
+    assert ("4", "200") == (row(desk.position, "leverage"), row(desk.account, "margin_used"))
+    desk.sell("2", leverage="10")
+    assert ("4", "150") == (row(desk.position, "leverage"), row(desk.account, "margin_used"))
+
+
+def test_a_position_after_a_flip_has_the_terms_of_its_order() -> None:
+    """The order that flips gives the new position leverage and margin mode."""
+    desk = market()
+    desk.buy("4", leverage="2")
+    desk.sell("6", leverage="5", margin_mode=MarginMode.ISOLATED)
+    assert "SHORT 2 5 ISOLATED" == row(desk.position, "side quantity leverage margin_mode")
+
+
+def test_thirds_of_margin_round_to_18_places() -> None:
+    """A margin that does not terminate is rounded half even to 18 places; sums stay exact."""
+    desk = market()
+    desk.buy("1", leverage="3")
+    assert "33.333333333333333333 966.666666666666666667" == row(
+        desk.account, "margin_used margin_available"
+    )
+
+
+# CROSS
+
+
+def test_cross_margin_follows_the_mark() -> None:
+    """A CROSS position binds its notional at the mark; profit and loss are available."""
+    desk = market()
+    desk.buy("10", leverage="5")
+    desk.quote("110", "110")
+    assert "1000 1100 220 880 100" == row(desk.account, FIGURES)
+    desk.quote("90", "90")
+    assert "1000 900 180 720 -100" == row(desk.account, FIGURES)
+    assert "-" == row(desk.marked(), "liquidation_price")
+
+
+# ISOLATED
+
+
+@pytest.mark.parametrize(
+    ("side", "price", "figures"),
+    [
+        ("buy", "100", "1000 1000 200 800 0"),
+        ("buy", "110", "1000 1100 300 800 100"),
+        ("buy", "90", "1000 900 100 800 -100"),
+        ("buy", "80", "1000 800 0 800 -200"),
+        ("sell", "90", "1000 1100 300 800 100"),
+        ("sell", "110", "1000 900 100 800 -100"),
+    ],
+)
+def test_isolated_profit_and_loss_stay_with_the_position(
+    side: str, price: str, figures: str
+) -> None:
+    """An ISOLATED position binds what it was given and its profit or loss: margin_available does
+    not move with the market.
+    """
+    desk = market()
+    getattr(desk, side)("10", leverage="5", margin_mode=MarginMode.ISOLATED)
+    desk.quote(price, price)
+    assert figures == row(desk.account, FIGURES)
+
+
+@pytest.mark.parametrize(
+    ("side", "leverage", "price"),
+    [
+        ("buy", "5", "81.632653061224489796"),  # 80 / 0.98
+        ("sell", "5", "117.647058823529411765"),  # 120 / 1.02
+        ("buy", "20", "96.938775510204081633"),
+        ("buy", "1", "-"),
+        ("sell", "1", "196.078431372549019608"),
+    ],
+)
+def test_the_liquidation_price_is_reported(side: str, leverage: str, price: str) -> None:
+    """The mark at which what backs an ISOLATED position is its maintenance, 2 % of notional."""
+    desk = market("10000")
+    getattr(desk, side)("10", leverage=leverage, margin_mode=MarginMode.ISOLATED)
+    assert price == row(desk.position, "liquidation_price")
+    assert price == row(desk.marked(), "liquidation_price")
+
+
+def test_adding_to_an_isolated_position_gives_it_more() -> None:
+    """Each addition brings its cost by the leverage; the margin mode stays the position's."""
+    desk = market()
+    desk.buy("10", leverage="5", margin_mode=MarginMode.ISOLATED)
+    desk.quote("110", "110")
+    desk.buy("10", leverage="5")
+    assert "ISOLATED 105" == row(desk.position, "margin_mode average_entry_price")
+    assert "1000 1100 520 580 100" == row(desk.account, FIGURES)
+
+
+def test_reducing_an_isolated_position_frees_its_share() -> None:
+    """Half the position gone, half of what it was given is free, with what it made."""
+    desk = market()
+    desk.buy("10", leverage="5", margin_mode=MarginMode.ISOLATED)
+    desk.quote("110", "110")
+    desk.sell("5")
+    assert "1050 1100 150 950 50" == row(desk.account, FIGURES)
+
+
+def test_identities_hold_with_both_modes() -> None:
+    """equity = balance + unrealized and available = equity - used, whatever is held."""
+    desk = market("10000")
+    desk.quote("1.1", "1.2", symbol="EUR/USD")
+    desk.buy("10", leverage="3", margin_mode=MarginMode.ISOLATED)
+    desk.sell("1000", leverage="7", symbol="EUR/USD")
+    desk.buy("5", "STOP", stop="120", leverage="2")
+    desk.quote("93", "95")
+    account = desk.account
+    assert account.equity == account.balance + account.unrealized_pnl
+    assert account.margin_available == account.equity - account.margin_used
+    # 10 isolated at 100 lost 70 of 333.33, 1000 at 1.2 by 7, a stop of 5 at 120 by 2
+    assert Decimal("263.333333333333333333") + Decimal("171.428571428571428571") + 300 == (
+        account.margin_used
+    )
