@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any, Final
 
@@ -41,6 +41,7 @@ class Api:
         self.lab = lab or Lab()
         self.market = Market(client, symbols)
         self._created: list[str] = []
+        self._exits = False
 
     def send(self, method: str, path: str, query: Any = (), **options: Any) -> Answer:
         """Send any request; see Client.send."""
@@ -89,6 +90,15 @@ class Api:
         body = self._stopped("STOP_LIMIT", **changes)
         return body | {"limit_price": changes.get("limit_price", body["stop_price"])}
 
+    def trailing(self, **changes: Any) -> Body:
+        """A valid TRAILING_STOP BUY whose stop is at twice the ask: it rests."""
+        self.require_type("TRAILING_STOP")
+        distance = plain(self.quote(changes.get("symbol")).ask)
+        body = self.limit(
+            **({"order_type": "TRAILING_STOP", "trailing_distance": distance} | changes)
+        )
+        return without(body, "limit_price")
+
     def _stopped(self, order_type: str, **changes: Any) -> Body:
         price = plain(self.quote(changes.get("symbol")).above("2"))
         return self.limit(**({"order_type": order_type, "stop_price": price} | changes))
@@ -99,7 +109,12 @@ class Api:
 
     def bodies(self) -> dict[str, Body]:
         """A valid body that rests for every such order type that the target declares."""
-        makers = {"LIMIT": self.limit, "STOP": self.stop, "STOP_LIMIT": self.stop_limit}
+        makers = {
+            "LIMIT": self.limit,
+            "STOP": self.stop,
+            "STOP_LIMIT": self.stop_limit,
+            "TRAILING_STOP": self.trailing,
+        }
         declared = self.market.capabilities["supported_order_types"]
         return {kind: make() for kind, make in makers.items() if kind in declared}
 
@@ -231,21 +246,56 @@ class Api:
             body = answer.body
             handles = body if isinstance(body, list) else [body]
             self._created += [one["id"] for one in handles if isinstance(one, dict) and "id" in one]
+        if operation and answer.status in {200, 201}:
+            sent = answer.exchange.sent_json()
+            given = sent.keys() if isinstance(sent, dict) else set()
+            self._exits = self._exits or not given.isdisjoint({"stop_loss", "take_profit"})
 
     def clean_up(self) -> None:
         """Cancel every order made, and trade back what they bought or sold."""
-        net: dict[str, Decimal] = defaultdict(Decimal)
-        created, self._created = dict.fromkeys(self._created), []
-        for order_id in created:
-            answer = self.delete(f"/orders/{order_id}")
-            if answer.status == 200:
-                order = answer.ok()["order"]
-                sign = 1 if order["side"] == "BUY" else -1
-                net[order["symbol"]] += sign * dec(order["filled_quantity"])
-        for symbol, quantity in net.items():
-            if quantity:
-                self._trade_back(symbol, quantity)
+        mine = self._cancelled(dict.fromkeys(self._created))
+        if self._exits:
+            mine |= self._cancelled(self._exits_of(mine))
+        self._created, self._exits = [], False
+        if self.hedges:
+            self._close({order["position_id"] for order in mine.values()})
+        else:
+            for symbol, quantity in _net(mine.values()).items():
+                if quantity:
+                    self._trade_back(symbol, quantity)
         self._created = []
+
+    @property
+    def hedges(self) -> bool:
+        """Whether each opening order makes a position of its own."""
+        declared: str = self.market.capabilities["position_mode"]
+        return declared == "HEDGING"
+
+    def _cancelled(self, order_ids: Iterable[str]) -> dict[str, Body]:
+        """The orders once they are terminal, by id."""
+        answers = [self.delete(f"/orders/{order_id}") for order_id in order_ids]
+        orders = [one.ok()["order"] for one in answers if one.status == 200]
+        return {order["id"]: order for order in orders}
+
+    def _exits_of(self, orders: Mapping[str, Body]) -> list[str]:
+        """The exits that the server made for some orders or for the positions they made."""
+        positions = {order["position_id"] for order in orders.values()} - {None}
+        since = min((order["created_at"] for order in orders.values()), default=None)
+        if since is None:
+            return []
+        window = {"since": since, "limit": 1000}
+        return [
+            one["id"]
+            for one in self.orders(**window) + self.history(**window)
+            if one["id"] not in orders
+            and one["reduce_only"]
+            and (one["parent_order_id"] in orders or one["position_id"] in positions)
+        ]
+
+    def _close(self, position_ids: set[str | None]) -> None:
+        for position in self.get("/positions").ok():
+            if position["id"] in position_ids:
+                self.settled(self.delete(f"/positions/{position['id']}").ok()["id"])
 
     def _trade_back(self, symbol: str, quantity: Decimal) -> None:
         side, amount = ("SELL" if quantity > 0 else "BUY"), plain(abs(quantity))
@@ -256,6 +306,15 @@ class Api:
             position = self.position(symbol)
             handle = self.delete(f"/positions/{position['id']}", json={"quantity": amount}).ok()
             self.settled(handle["id"])
+
+
+def _net(orders: Iterable[Body]) -> Mapping[str, Decimal]:
+    """What some orders bought less what they sold, by symbol."""
+    net: dict[str, Decimal] = defaultdict(Decimal)
+    for order in orders:
+        sign = 1 if order["side"] == "BUY" else -1
+        net[order["symbol"]] += sign * dec(order["filled_quantity"])
+    return net
 
 
 def without(body: Mapping[str, Any], *fields: str) -> Body:

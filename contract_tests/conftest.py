@@ -24,6 +24,17 @@ FUNDS = {"PAPER_INITIAL_BALANCE": "10000000"}
 KEYS = {"alice": "alice-key-for-the-tests", "bob": "bob-key-for-the-tests"}
 """API keys by account, of the server that asks for them."""
 
+NERVOUS = {
+    "PAPER_INITIAL_BALANCE": "1000",
+    "PAPER_VOLATILITY": "10",
+    "PAPER_TICK_INTERVAL": "0.25",
+    "PAPER_MAX_LEVERAGE": "20",
+    "PAPER_MAINTENANCE": "0.0495",
+    "PAPER_MAKER_FEE": "0",
+    "PAPER_TAKER_FEE": "0",
+}
+"""Of a margin of 5 % a move of 0.05 % leaves less than the maintenance."""
+
 TIME_SHIFT = Path(__file__).with_name("time_shift")
 DAYS = 86_400
 
@@ -193,6 +204,15 @@ class SessionLab(Lab):
     def without_provider(self) -> Api:
         """A server that was told to have none."""
         return self._connect(self.server("no-provider", provider="none").url)
+
+    def nervous(self) -> Api:
+        """A server whose market moves by more than its margins bear."""
+        return self._connect(self.server("nervous", options=NERVOUS).url)
+
+    def hedging(self) -> Api:
+        """A server whose accounts hedge."""
+        options = FUNDS | {"PAPER_POSITION_MODE": "HEDGING"}
+        return self._connect(self.server("hedging", options=options).url, lab=self)
 
     def session(self) -> Session:
         """A server that is stopped, and started again with its clock two days ahead."""

@@ -67,13 +67,14 @@ def too_large(quote: Quote, times: str = "1.5") -> str:
     return plain(quote.ask_size * Decimal(times))
 
 
-def partially_filled(api: Api) -> Body:
+def partially_filled(api: Api, **changes: str) -> Body:
     """A LIMIT BUY at the ask for more than it shows: some filled, the rest resting."""
     symbol = cheapest(api).symbol
     for _ in range(ATTEMPTS):
         quote = api.quote(symbol)
         price, quantity = plain(quote.ask), too_large(quote, "3")
-        order = api.place(api.limit(symbol=symbol, quantity=quantity, limit_price=price))
+        body = api.limit(symbol=symbol, quantity=quantity, limit_price=price) | changes
+        order = api.place(body)
         if order["status"] == "PARTIALLY_FILLED":
             return order
         api.clean_up()

@@ -13,6 +13,7 @@ Three things are here:
 from __future__ import annotations
 
 import itertools
+from decimal import Decimal
 from typing import Any, Final, TypeAlias
 
 import schemathesis
@@ -33,10 +34,10 @@ PRICES: Final = ("0.50", "1.00", "1.25", "100.00", "150.25", "99999.99", "250000
 
 schemathesis.openapi.format("decimal", st.sampled_from(AMOUNTS + PRICES))
 
-_FEATURE_FIELDS: Final = (
-    "stop_loss take_profit reduce_only post_only oco_group_id hidden display_quantity leverage"
-    " margin_mode position_id"
-).split()
+_RARELY_ACCEPTED: Final = {"reduce_only", "position_id"}
+"""They need a position to be accepted, which few orders find."""
+
+_MOST_LEVERAGE: Final = 10
 _EXAMPLE_ID: Final = "my-order-1"
 _numbers = itertools.count()
 
@@ -59,14 +60,17 @@ def _with_body(case: Case, body: dict[str, Any]) -> Case:
 
 def _coherent_order(given: dict[str, Any]) -> dict[str, Any]:
     kind = given["order_type"]
-    useless = {*_FEATURE_FIELDS, *rules.REFUSES.get(kind, ())}
+    useless = {*_RARELY_ACCEPTED, *rules.REFUSES.get(kind, ())}
     body = {name: value for name, value in given.items() if name not in useless}
     for name in rules.NEEDS.get(kind, ()):
         if body.get(name) is None:
             body[name] = "100.00"
     if kind not in {"MARKET", "LIMIT"} and body.get("time_in_force") in {"IOC", "FOK"}:
         del body["time_in_force"]
-    return body
+    if Decimal(body.get("leverage") or 1) > _MOST_LEVERAGE:
+        del body["leverage"]
+    at_fault = rules.broken_by_order(body)
+    return {name: value for name, value in body.items() if name not in at_fault}
 
 
 def _coherent_close(given: dict[str, Any]) -> dict[str, Any]:

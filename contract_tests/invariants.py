@@ -217,7 +217,50 @@ def lists_are_newest_first(exchange: Exchange) -> None:
         that(newer >= older, "newest first", expected=f"{newer} or earlier", actual=older)
 
 
+@invariant("BRK-002")
+def legs_only_reduce(exchange: Exchange) -> None:
+    """An order with a parent_order_id is reduce_only."""
+    for order in things(exchange, "Order"):
+        if order["parent_order_id"] is not None:
+            equal(order["reduce_only"], True, f"reduce_only of the leg {order['id']}")
+
+
+class TrailingStops:
+    """The nearest stop at which each trailing stop was seen, by its distance."""
+
+    def __init__(self) -> None:
+        self._nearest: dict[tuple[str, str, str], Decimal] = {}
+
+    def __call__(self, exchange: Exchange) -> None:
+        """The stop of a trailing stop never backs off between two sightings."""
+        for order in things(exchange, "Order"):
+            if order["order_type"] == "TRAILING_STOP" and order["stop_price"] is not None:
+                self._judge(order)
+
+    def _judge(self, order: dict[str, Any]) -> None:
+        stop, buys = dec(order["stop_price"]), order["side"] == "BUY"
+        key = (order["id"], order["trailing_distance"], order["trailing_type"])
+        before = self._nearest.setdefault(key, stop)
+        holds = stop <= before if buys else stop >= before
+        bound = "at most" if buys else "at least"
+        that(holds, f"the stop of {order['id']}", expected=f"{bound} {before}", actual=stop)
+        self._nearest[key] = stop
+
+
+invariant("TRL-003")(TrailingStops())
+
+
 # -- account, positions, market ---
+
+
+@invariant("MRG-001")
+def liquidation_lies_on_the_losing_side(exchange: Exchange) -> None:
+    """liquidation_price is not above the entry of a LONG nor below that of a SHORT position."""
+    for position in things(exchange, "Position"):
+        if position["liquidation_price"] is not None:
+            price, entry = dec(position["liquidation_price"]), dec(position["average_entry_price"])
+            holds = price <= entry if position["side"] == "LONG" else price >= entry
+            that(holds, "liquidation_price", expected=f"beyond {entry}", actual=position)
 
 
 @invariant("ACC-002")
@@ -282,6 +325,7 @@ _HOLDS: Final = {
     "get_order_history": "Order",
     "get_position": "Position",
     "list_positions": "Position",
+    "modify_position": "Position",
     "list_trades": "Trade",
     "get_account": "Account",
     "get_quote": "Quote",

@@ -23,6 +23,7 @@ NEEDS: Final = {
     "fault": "a server whose provider can be made to fail",
     "no_provider": "a server without a provider",
     "session_end": "a trading session that ends now",
+    "liquidation": "a market that liquidates within seconds what has the highest leverage",
 }
 """Every need, and how a report names it."""
 
@@ -70,7 +71,10 @@ class Lab:
         raise NotImplementedError
 
     def faulty(self, fault: str) -> Api:
-        """A server whose provider is `unavailable` or `rate_limited`; offered as "fault"."""
+        """A server whose provider fails in every operation; offered as "fault".
+
+        `fault` is unavailable or rate_limited.
+        """
         raise NotImplementedError
 
     def without_provider(self) -> Api:
@@ -79,4 +83,11 @@ class Lab:
 
     def session(self) -> Session:
         """Offered as "session_end"."""
+        raise NotImplementedError
+
+    def nervous(self) -> Api:
+        """An account without positions in a market that moves; offered as "liquidation".
+
+        A move of a fraction of a percent takes a position of the highest leverage to maintenance.
+        """
         raise NotImplementedError

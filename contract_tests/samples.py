@@ -22,6 +22,7 @@ _BODIES: dict[str, Any] = {
         "limit_price": "1.00",
     },
     "modify_order": {"limit_price": "1.00"},
+    "modify_position": {"stop_loss": "1.00"},
 }
 _QUERIES = {
     "cancel_all_orders": {"symbol": UNKNOWN_SYMBOL},

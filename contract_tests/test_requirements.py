@@ -5,13 +5,38 @@ from __future__ import annotations
 import pytest
 
 from contract_tests.api import Api
+from contract_tests.conftest import SessionLab
 from contract_tests.requirements import Check, checks
 from contract_tests.runner import Outcome, Watcher, broken_by_the_way, run_check
 
+AREAS = ("hedging", "reduce_only", "brackets", "exits", "oco", "leverage", "closing", "positions")
+HEDGED = [
+    check
+    for check in checks()
+    if check.run.__module__.rpartition(".")[2] in AREAS and check.needs <= {"fills"}
+]
+NETTED = [check for check in checks() if not check.run.__module__.endswith(".hedging")]
 
-@pytest.mark.parametrize("check", checks(), ids=lambda check: check.id)
+
+@pytest.fixture(scope="session")
+def hedging(lab: SessionLab) -> Api:
+    """A server whose accounts hedge."""
+    return lab.hedging()
+
+
+@pytest.mark.parametrize("check", NETTED, ids=lambda check: check.id)
 def test_requirement(check: Check, api: Api, watcher: Watcher) -> None:
     """The server keeps the requirement, and breaks no other while it is judged."""
+    _judge(check, api, watcher)
+
+
+@pytest.mark.parametrize("check", HEDGED, ids=lambda check: check.id)
+def test_requirement_while_hedging(check: Check, hedging: Api, watcher: Watcher) -> None:
+    """What concerns positions holds of an account that hedges too."""
+    _judge(check, hedging, watcher)
+
+
+def _judge(check: Check, api: Api, watcher: Watcher) -> None:
     watcher.take()
     result = run_check(check, api)
     if result.outcome is Outcome.NOT_DECLARED:

@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from decimal import Decimal
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
 
 import pytest
 
 from contract_tests import main
-from contract_tests.api import Api
-from contract_tests.client import Client
+from contract_tests.api import Api, Body
+from contract_tests.client import Answer, Client
+from contract_tests.market import CANDIDATES, Quote
 from contract_tests.requirements import checks
+from contract_tests.requirements.orders import FEATURE_FIELDS
 from contract_tests.runner import Outcome, Watcher, run_check
 from contract_tests.servers import Server, free_port
-from contract_tests.spec import requirements
+from contract_tests.spec import operations, requirements
+from contract_tests.traffic import Exchange
 
 ERROR = b'{"code":"NOT_FOUND","message":"no","details":null}'
 NULL_SERVERS = {
@@ -66,6 +72,60 @@ def test_null_servers_pass_nothing(name: str) -> None:
     with null_server(*NULL_SERVERS[name]) as url, Client(url, watch=Watcher()) as client:
         outcomes = {one.id: run_check(one, Api(client)).outcome for one in offered}
     assert [one for one, outcome in outcomes.items() if outcome is Outcome.PASSED] == []
+
+
+class Fake(Api):
+    """A server that declares nothing optional and answers every order in one way."""
+
+    def __init__(self, client: Client, order: tuple[int, dict[str, object]]) -> None:
+        super().__init__(client)
+        self.market.__dict__["capabilities"] = DECLARED
+        self.market.__dict__["instruments"] = (CANDIDATES[0],)
+        self._order = order
+
+    def quote(self, symbol: str | None = None) -> Quote:
+        """Always the same."""
+        return Quote(symbol or "BTC/USD", Decimal(100), Decimal(101), None, None, "now")
+
+    def submit(self, body: Body, **_: Any) -> Answer:
+        """Features are answered as was said, an order without any is accepted."""
+        asked = [name for name, field in FEATURE_FIELDS.items() if field.items() <= body.items()]
+        status, answer = self._order if asked else (201, {"id": "x", "status": "OPEN"})
+        if status == 501 and answer == {}:
+            answer = ERROR_501 | {"details": {"feature": asked[0]}}
+        return Answer(
+            Exchange(
+                method="POST",
+                url="http://fake/orders",
+                operation=operations()["submit_order"],
+                sent_headers={},
+                sent_body=b"",
+                status=status,
+                headers={"content-type": "application/json"},
+                body=json.dumps(answer).encode(),
+                seconds=0.0,
+            )
+        )
+
+
+DECLARED = {"supported_order_types": ["LIMIT"], "features": [], "position_mode": "NETTING"}
+ERROR_501: dict[str, object] = {"code": "UNSUPPORTED_OPERATION", "message": "no"}
+
+
+@pytest.mark.parametrize(
+    ("order", "outcome"),
+    [
+        ((501, {}), Outcome.PASSED),
+        ((501, ERROR_501 | {"details": {"feature": "all"}}), Outcome.FAILED),
+        ((201, {"id": "x", "status": "OPEN"}), Outcome.FAILED),
+        ((400, ERROR_501 | {"details": None}), Outcome.FAILED),
+    ],
+)
+def test_undeclared_features(order: tuple[int, dict[str, object]], outcome: Outcome) -> None:
+    """A server that ignores what it does not declare, or names something else, is found out."""
+    (check,) = (one for one in checks() if one.requirement == "ORD-026")
+    with Client("http://fake") as client:
+        assert run_check(check, Fake(client, order)).outcome is outcome
 
 
 def run_command(*arguments: str) -> int:

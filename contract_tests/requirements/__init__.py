@@ -29,6 +29,15 @@ AREAS: Final = (
     "positions",
     "closing",
     "account",
+    "post_only",
+    "reduce_only",
+    "iceberg",
+    "trailing",
+    "oco",
+    "brackets",
+    "exits",
+    "leverage",
+    "hedging",
 )
 """The modules of checks, in the order in which they run."""
 

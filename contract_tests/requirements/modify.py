@@ -115,7 +115,7 @@ def quantity_equal_to_filled_completes(api: Api) -> None:
 @requirement("MOD-006")
 def field_without_use_is_refused(api: Api) -> None:
     """stop_price of a LIMIT and limit_price of a STOP order are refused by name."""
-    useless = {"LIMIT": "stop_price", "STOP": "limit_price"}
+    useless = {"LIMIT": "stop_price", "STOP": "limit_price", "TRAILING_STOP": "stop_price"}
     for kind, body in api.bodies().items():
         if kind in useless:
             order, field = api.place(body), useless[kind]

@@ -90,6 +90,7 @@ def price_without_use_is_refused(api: Api) -> None:
         "LIMIT": {"stop_price": "1", "trailing_distance": "1", "trailing_type": "ABSOLUTE"},
         "STOP": {"limit_price": "1", "trailing_distance": "1", "trailing_type": "PERCENT"},
         "STOP_LIMIT": {"trailing_distance": "1", "trailing_type": "ABSOLUTE"},
+        "TRAILING_STOP": {"limit_price": "1", "stop_price": "1"},
     }
     for kind, body in api.bodies().items():
         for field, value in useless[kind].items():
@@ -104,7 +105,7 @@ def price_without_use_is_refused(api: Api) -> None:
 def zero_and_negative_are_refused(api: Api) -> None:
     """Zero in every spelling and negative numbers are refused by name, for every type."""
     for body in api.bodies().values():
-        for field in ("quantity", "limit_price", "stop_price"):
+        for field in ("quantity", "limit_price", "stop_price", "trailing_distance"):
             if field in body:
                 for value in ("0", "0.00", "-1"):
                     api.submit(body | {field: value}).refused(400, "INVALID_VALUE", field=field)
@@ -114,8 +115,8 @@ def zero_and_negative_are_refused(api: Api) -> None:
 @requirement("ORD-008")
 def ioc_and_fok_are_for_market_and_limit(api: Api) -> None:
     """On stop orders IOC and FOK are refused by name; GTC is accepted."""
-    makers = {"STOP": api.stop, "STOP_LIMIT": api.stop_limit}
-    bodies = [api.bodies()[kind] for kind in makers if kind in api.bodies()]
+    kinds = ("STOP", "STOP_LIMIT", "TRAILING_STOP")
+    bodies = [body for kind, body in api.bodies().items() if kind in kinds]
     if not bodies:
         raise NotDeclared("no stop order type")
     for body in bodies:
@@ -181,12 +182,15 @@ FEATURE_FIELDS: dict[str, Body] = {
     "reduce_only": {"reduce_only": True},
     "hidden_orders": {"hidden": True},
     "oco": {"oco_group_id": "conformance-group"},
-    "hedging": {"position_id": "conformance-position"},
     "leverage": {"leverage": "2"},
     "isolated_margin": {"margin_mode": "ISOLATED"},
     "bracket_orders": {"take_profit": "999999999"},
+    "iceberg_orders": {"display_quantity": "1", "quantity": "2"},
 }
-"""For each feature a field that asks for it and can be added to a resting LIMIT BUY."""
+"""For each feature a field that asks for it and can be added to a resting LIMIT BUY.
+
+Not for hedging: position_id names a position in every account.
+"""
 
 
 @requirement("ORD-027", needs="restart")

@@ -4,7 +4,12 @@ from __future__ import annotations
 
 from typing import NoReturn
 
-from providers.errors import ProviderError, ProviderUnavailable, RateLimited
+from providers.errors import (
+    ProviderError,
+    ProviderUnavailable,
+    RateLimited,
+    UnsupportedOperation,
+)
 from providers.paper.settings import Fault
 
 
@@ -33,6 +38,8 @@ class FaultyProvider:
                 return RateLimited("The paper exchange was told to limit requests", retry_after=1)
             case Fault.PROVIDER_ERROR:
                 return ProviderError("The paper exchange was told to answer nonsense")
+            case Fault.UNSUPPORTED:
+                return UnsupportedOperation("every operation")
         return RuntimeError("The paper exchange was told to crash")
 
     submit_order = list_orders = list_order_history = get_order = modify_order = _fail

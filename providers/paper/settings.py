@@ -23,6 +23,7 @@ class Fault(StrEnum):
     RATE_LIMITED = "rate_limited"
     PROVIDER_ERROR = "provider_error"
     CRASH = "crash"
+    UNSUPPORTED = "unsupported"
 
 
 class Synchronous(StrEnum):
@@ -108,5 +109,5 @@ class PaperSettings(BaseSettings):
     fault: Fault = Field(
         Fault.NONE,
         description="Answer every call with a failure, to try a client against it: unavailable"
-        " (503), rate_limited (429), provider_error (502) or crash (500).",
+        " (503), rate_limited (429), provider_error (502), crash (500) or unsupported (501).",
     )
