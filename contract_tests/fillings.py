@@ -28,6 +28,16 @@ def while_quote_stands(api: Api, symbol: str, act: Callable[[Quote], T]) -> tupl
     raise NotExercised(f"the quote of {symbol} never stood still for the time of an order")
 
 
+def seen_at_one_quote(api: Api, symbol: str, look: Callable[[], T]) -> tuple[Quote, T]:
+    """Look between two looks at the same quote, so that it is the one that what is seen shows."""
+    for _ in range(ATTEMPTS):
+        quote = api.quote(symbol)
+        seen = look()
+        if api.quote(symbol) == quote:
+            return quote, seen
+    raise NotExercised(f"the quote of {symbol} never stood still for the time of a look")
+
+
 def await_next_quote(api: Api, symbol: str) -> None:
     """Wait until the quote has changed twice, so that what rests has met a new one."""
     seen = {api.quote(symbol)}
@@ -67,18 +77,27 @@ def too_large(quote: Quote, times: str = "1.5") -> str:
     return plain(quote.ask_size * Decimal(times))
 
 
-def partially_filled(api: Api, **changes: str) -> Body:
-    """A LIMIT BUY at the ask for more than it shows: some filled, the rest resting."""
+def partially_filled(api: Api, terms: Callable[[Quote], Body] = lambda _: {}) -> Body:
+    """A LIMIT BUY at the ask for far more than it shows: some filled, the rest resting.
+
+    `terms` are further fields, given the quote that it is placed at.
+    """
     symbol = cheapest(api).symbol
     for _ in range(ATTEMPTS):
         quote = api.quote(symbol)
-        price, quantity = plain(quote.ask), too_large(quote, "3")
-        body = api.limit(symbol=symbol, quantity=quantity, limit_price=price) | changes
-        order = api.place(body)
+        body = api.limit(symbol=symbol, quantity=_vast(api, quote), limit_price=plain(quote.ask))
+        order = api.place(body | terms(quote))
         if order["status"] == "PARTIALLY_FILLED":
             return order
         api.clean_up()
     raise NotExercised(f"no LIMIT order above the size shown of {symbol} was partially filled")
+
+
+def _vast(api: Api, quote: Quote) -> str:
+    """So much that the next quotes will not fill it, as far as half of the account can pay it."""
+    cost = _cost(quote)
+    affordable = api.account()["margin_available"] / (2 * cost) if cost else 0
+    return too_large(quote, plain(Decimal(max(2, min(20, int(affordable))))))
 
 
 def first_to_fill(api: Api, bodies: list[Body]) -> Body:

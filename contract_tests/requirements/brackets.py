@@ -114,8 +114,7 @@ def one_exit_makes_one_leg(api: Api) -> None:
 @requirement("BRK-002", needs="fills")
 def legs_grow_with_the_entry(api: Api) -> None:
     """Of an entry that fills in parts they are as large as what has filled, whenever seen."""
-    symbol = cheapest(api).symbol
-    entry = partially_filled(api, **exits(api.quote(symbol)))
+    entry = partially_filled(api, exits)
     sizes = []
     for _ in range(5):
         seen = {one["id"]: one for one in api.orders(limit=1000)}

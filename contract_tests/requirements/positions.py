@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from decimal import ROUND_HALF_EVEN, Context, Decimal
+from functools import partial
 
 from contract_tests.api import Api, Body
 from contract_tests.expect import NotDeclared, dec, equal, plain, that
-from contract_tests.fillings import while_quote_stands
+from contract_tests.fillings import seen_at_one_quote
 from contract_tests.market import Instrument
 from contract_tests.requirements import requirement
 from contract_tests.requirements.fills import notional, traded
@@ -127,9 +128,8 @@ def position_is_marked_where_it_would_close(api: Api) -> None:
     """LONG at the bid, SHORT at the ask, and unrealized_pnl is the difference to the entry."""
     for way_in, _ in sides(api):
         instrument, entry = open_position(api, way_in)
-        quote, position = while_quote_stands(
-            api, instrument.symbol, lambda quote: api.position(quote.symbol)
-        )
+        symbol = instrument.symbol
+        quote, position = seen_at_one_quote(api, symbol, partial(api.position, symbol))
         long = position["side"] == "LONG"
         mark = quote.bid if long else quote.ask
         equal(dec(position["current_price"]), mark, f"current_price of a {position['side']}")
@@ -151,9 +151,8 @@ def unknown_position_is_404(api: Api) -> None:
 def known_position_is_200(api: Api) -> None:
     """A known id answers the position of the list."""
     instrument, _ = open_position(api)
-    _, (alone, listed) = while_quote_stands(
-        api, instrument.symbol, lambda _: _both_ways(api, instrument.symbol)
-    )
+    symbol = instrument.symbol
+    _, (alone, listed) = seen_at_one_quote(api, symbol, lambda: _both_ways(api, symbol))
     equal(alone, listed, "the position alone and in the list")
 
 
