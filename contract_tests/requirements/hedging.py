@@ -48,3 +48,14 @@ def closing_one_leaves_the_other(api: Api) -> None:
     long, short = (api.fill(symbol=symbol, side=side)["position_id"] for side in ("BUY", "SELL"))
     api.settled(api.delete(f"/positions/{long}").ok()["id"])
     equal([one["id"] for one in api.positions(symbol)], [short], "the positions then")
+
+
+@requirement("HDG-002", needs="fills")
+def order_that_adds_ends_with_its_position(api: Api) -> None:
+    """Of two orders that rest, the one placed for the position that closes is cancelled."""
+    symbol = api.flat().symbol
+    held = api.fill(symbol=symbol)["position_id"]
+    adding, other = api.rest(symbol=symbol, position_id=held), api.rest(symbol=symbol)
+    api.settled(api.delete(f"/positions/{held}").ok()["id"])
+    equal(api.ended(adding["id"])["status"], "CANCELLED", "the order that was to add")
+    equal(api.order(other["id"])["status"], "OPEN", "the other order")

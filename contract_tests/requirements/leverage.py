@@ -21,9 +21,9 @@ from contract_tests.fillings import while_quote_stands
 from contract_tests.market import Instrument, Quote
 from contract_tests.requirements import requirement
 from contract_tests.requirements.fills import notional, traded
-from contract_tests.requirements.positions import sides
+from contract_tests.requirements.positions import adding_to, sides
 
-PATIENCE = 90.0
+PATIENCE, ROUNDS = 90.0, 5
 ZERO = Decimal(0)
 
 
@@ -82,6 +82,46 @@ def leverage_divides_what_a_position_uses(api: Api) -> None:
 def _used(api: Api, leverage: Decimal, quote: Quote) -> Decimal:
     api.fill(symbol=quote.symbol, leverage=plain(leverage))
     return api.account()["margin_used"]
+
+
+@requirement("LEV-003", needs="fills")
+def added_quantity_brings_its_own_leverage(api: Api) -> None:
+    """Of two equal fills with leverage 2 and 4 the position binds a half and a quarter."""
+    symbol, before = api.flat().symbol, bare(api)
+    quote, used = while_quote_stands(api, symbol, partial(_used_by_two, api))
+    position = api.position(symbol)
+    each = dec(position["quantity"]) / 2
+    marks = {quote.bid, dec(position["average_entry_price"])}
+    expected = {_to_12_places(each * mark / 2 + each * mark / 4) for mark in marks}
+    one_of(_to_12_places(used - before), expected, "margin_used by the position")
+
+
+def _used_by_two(api: Api, quote: Quote) -> Decimal:
+    held = api.fill(symbol=quote.symbol, leverage="2")
+    api.fill(symbol=quote.symbol, leverage="4", **adding_to(api, held["position_id"]))
+    return api.account()["margin_used"]
+
+
+def _to_12_places(value: Decimal) -> Decimal:
+    """Room for a leverage that does not terminate."""
+    return value.quantize(Decimal("1E-12"))
+
+
+@requirement("MRG-003", needs="fills")
+def position_keeps_its_margin_mode(api: Api) -> None:
+    """Adding in the other mode is rejected and changes nothing; in its own, or in none, it adds."""
+    for mode, other in (("ISOLATED", "CROSS"), ("CROSS", "ISOLATED")):
+        instrument = api.flat()
+        symbol = instrument.symbol
+        held = api.fill(symbol=symbol, margin_mode=mode)
+        named = adding_to(api, held["position_id"])
+        api.submit(api.at_market(symbol=symbol, margin_mode=other) | named).rejected("UNKNOWN")
+        api.fill(symbol=symbol, margin_mode=mode, **named)
+        api.fill(symbol=symbol, **named)
+        position = api.position(symbol)
+        shown = (position["margin_mode"], dec(position["quantity"]))
+        equal(shown, (mode, instrument.quantity * 3), "the position")
+        api.clean_up()
 
 
 @requirement("MRG-001", needs="fills")
@@ -152,14 +192,23 @@ def _liquidated(api: Api, order: Body) -> Body:
 
 
 def _first_gone(api: Api, held: list[Body]) -> Body:
+    gone = _gone(api, held, within=PATIENCE)
+    if not gone:
+        raise NotExercised("the market did not move far enough: no position is liquidated")
+    return gone[0]
+
+
+def _gone(api: Api, held: list[Body], *, within: float) -> list[Body]:
+    """Those of the positions that are no longer open, as soon as there is one; none in time."""
+
     def look() -> list[Body]:
         open_now = {one["id"] for one in api.get("/positions").ok()}
         return [one for one in held if one["id"] not in open_now]
 
     try:
-        return eventually(look, bool, "a position is liquidated", within=PATIENCE)[0]
-    except Overdue as overdue:
-        raise NotExercised(f"the market did not move far enough: {overdue.what}") from None
+        return eventually(look, bool, "a position is liquidated", within=within)
+    except Overdue:
+        return []
 
 
 def _closing(api: Api, position: Body) -> list[Body]:
@@ -180,21 +229,8 @@ def cross_account_is_liquidated(api: Api) -> None:
     """Open orders are cancelled before the position is closed, and more than nothing is left."""
     mine = api.lab.nervous()
     mine.require("cross_margin")
-    leverage, equity = highest(mine), mine.account()["equity"]
-    instrument, other = mine.market.instrument, mine.market.second
-    resting = mine.rest(symbol=other.symbol, leverage=plain(leverage))
-    quote = mine.quote(instrument.symbol)
-    most = mine.account()["margin_available"] * leverage * Decimal("0.998") / quote.ask
-    handle = mine.accept(
-        mine.at_market(
-            symbol=instrument.symbol,
-            quantity=_lots(most, instrument),
-            leverage=plain(leverage),
-            margin_mode="CROSS",
-        )
-    )
-    position = _liquidated(mine, mine.settled(handle["id"]))
-    _first_gone(mine, [position])
+    equity = mine.account()["equity"]
+    position, resting = _until_liquidated(mine, highest(mine))
     trades = _closing(mine, position)
     cancelled = mine.order(resting["id"])
     equal(cancelled["status"], "CANCELLED", "the order that rested")
@@ -204,3 +240,32 @@ def cross_account_is_liquidated(api: Api) -> None:
     kept = ZERO < account["equity"] < equity
     that(kept, "the equity left", expected=f"between 0 and {equity}", actual=account["equity"])
     equal(account["margin_used"], ZERO, "margin_used when all is closed")
+
+
+def _until_liquidated(api: Api, leverage: Decimal) -> tuple[Body, Body]:
+    """A position of the whole account that was liquidated, and an order that rested beside it.
+
+    Whichever way the market goes: long and short are tried in turn.
+    """
+    for side in [way_in for way_in, _ in sides(api)] * ROUNDS:
+        resting = api.rest(symbol=api.market.second.symbol, leverage=plain(leverage))
+        position = _all_in(api, side, leverage)
+        if _gone(api, [position], within=PATIENCE / ROUNDS):
+            return position, resting
+        api.clean_up()
+    raise NotExercised("the market did not move far enough: no position is liquidated")
+
+
+def _all_in(api: Api, side: str, leverage: Decimal) -> Body:
+    """A CROSS position of all that the account can carry, as its order made it."""
+    instrument = api.market.instrument
+    quote = api.quote(instrument.symbol)
+    most = api.account()["margin_available"] * leverage * Decimal("0.998") / quote.ask
+    body = api.at_market(
+        symbol=instrument.symbol,
+        side=side,
+        quantity=_lots(most, instrument),
+        leverage=plain(leverage),
+        margin_mode="CROSS",
+    )
+    return _liquidated(api, api.settled(api.accept(body)["id"]))

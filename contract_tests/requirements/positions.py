@@ -37,6 +37,12 @@ def sides(api: Api) -> tuple[tuple[str, str], ...]:
     return ways if api.market.declares("short_selling") else ways[:1]
 
 
+def adding_to(api: Api, position_id: str) -> Body:
+    """What an order names so that it adds to a position: in an account that nets, nothing."""
+    hedges = api.market.capabilities["position_mode"] == "HEDGING"
+    return {"position_id": position_id} if hedges else {}
+
+
 def require_netting(api: Api) -> None:
     """Raise NotDeclared for an account that hedges."""
     if api.market.capabilities["position_mode"] != "NETTING":

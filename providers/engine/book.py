@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 
+from providers.engine.fills import due, rests
 from providers.engine.margin import DIRECTION, total_quantity
 from providers.engine.turn import Turn
 from providers.models import Order, OrderStatus
@@ -11,7 +12,7 @@ from providers.models import Order, OrderStatus
 
 def end(turn: Turn, order: Order, status: OrderStatus) -> Order:
     """Move a working order to a terminal state without a fill."""
-    changed = order.model_copy(update={"status": status, "updated_at": turn.stamp()})
+    changed = order.evolve(status=status, updated_at=turn.stamp())
     return turn.order_event(f"ORDER_{status.value}", changed)
 
 
@@ -21,13 +22,15 @@ def resize(turn: Turn, order: Order, remaining: Decimal) -> Order:
         return end(turn, order, OrderStatus.CANCELLED)
     if remaining == order.remaining_quantity:
         return order
-    update = {
-        "quantity": order.filled_quantity + remaining,
-        "remaining_quantity": remaining,
-        "updated_at": turn.stamp(),
-    }
+    if due(order, turn.world.quote(order.symbol)):
+        turn.owe(order, resting=rests(order, turn.world))
+    resized = order.evolve(
+        quantity=order.filled_quantity + remaining,
+        remaining_quantity=remaining,
+        updated_at=turn.stamp(),
+    )
     name = "ORDER_MODIFIED" if order.parent_order_id is None else "BRACKET_ORDER_MODIFIED"
-    return turn.order_event(name, order.model_copy(update=update))
+    return turn.order_event(name, resized)
 
 
 def room(turn: Turn, order: Order) -> Decimal:

@@ -49,6 +49,7 @@ def refusal_of(state: AccountState, order: Order, world: World) -> Refusal | Non
     return (
         unknown_position(state, order, world)
         or reduces_nothing(state, order)
+        or other_margin(state, order, world)
         or would_take(order, world)
         or unaffordable(state, order, world, added(state, order, world))
     )
@@ -61,6 +62,7 @@ def refusal_of_change(
     moved = order.limit_price != changed.limit_price
     return (
         off_step(changed, world)
+        or grown_beyond(state, order, changed)
         or misplaced_exits(changed, world)
         or (would_take(changed, world) if moved else None)
         or unaffordable(state, changed, world, replaced(state, order, changed, world))
@@ -146,9 +148,10 @@ def unknown_position(state: AccountState, order: Order, world: World) -> Refusal
 
 def exceeds(held: Position, order: Order) -> Refusal | None:
     """Whether an order that names the position it reduces is larger than it."""
-    if held.side is DIRECTION[order.side] or order.quantity <= held.quantity:
+    wanted = order.remaining_quantity
+    if held.side is DIRECTION[order.side] or wanted <= held.quantity:
         return None
-    message = f"The position holds {held.quantity:f}, less than {order.quantity:f}"
+    message = f"The position holds {held.quantity:f}, less than {wanted:f}"
     return Refusal(RejectReason.INVALID_QUANTITY, message)
 
 
@@ -162,6 +165,27 @@ def reduces_nothing(state: AccountState, order: Order) -> Refusal | None:
             return None
     message = f"There is no position in {order.symbol} for this order to reduce"
     return Refusal(RejectReason.REDUCE_ONLY_VIOLATED, message)
+
+
+def grown_beyond(state: AccountState, order: Order, changed: Order) -> Refusal | None:
+    """Whether an order that can only reduce a certain position would become larger than it."""
+    if not order.reduce_only or changed.quantity <= order.quantity:
+        return None
+    held = state.positions.get(order.position_id or "")
+    return exceeds(held, changed) if held is not None else None
+
+
+def other_margin(state: AccountState, order: Order, world: World) -> Refusal | None:
+    """Whether the order would add to a position of the other margin mode, which that keeps."""
+    hedging = world.rules.position_mode is PositionMode.HEDGING
+    for held in state.positions.values():
+        joins = held.id == order.position_id if hedging else held.symbol == order.symbol
+        if not joins or held.side is not DIRECTION[order.side]:
+            continue
+        if order.margin_mode not in (None, held.margin_mode):
+            message = f"The position it would add to is {held.margin_mode}"
+            return Refusal(RejectReason.UNKNOWN, message)
+    return None
 
 
 def would_take(order: Order, world: World) -> Refusal | None:
@@ -243,7 +267,7 @@ def wrong_quantity(order: Order, wanted: Mapping[str, Decimal]) -> InvalidValue 
 
 def wrong_side(order: Order, wanted: Mapping[str, Decimal]) -> InvalidValue | None:
     """Whether the changed prices put an exit on the wrong side of the price the order names."""
-    changed = order.model_copy(update=dict(wanted))
+    changed = order.evolve(**wanted)
     entry = named_price(changed)
     if entry is None:
         return None

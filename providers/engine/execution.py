@@ -6,12 +6,13 @@ from decimal import Decimal
 
 from providers.engine.book import end, room
 from providers.engine.exits import follow_fill
-from providers.engine.fills import IMMEDIATE, Fill, due, fill_for, marketable, triggers
+from providers.engine.fills import IMMEDIATE, Fill, due, fill_for, marketable, rests, triggers
 from providers.engine.liquidation import liquidate, used_up
 from providers.engine.state import TERMINAL
 from providers.engine.trailing import follow, trails
 from providers.engine.transitions import fill
 from providers.engine.turn import Turn
+from providers.engine.world import World
 from providers.models import Order, OrderStatus, RejectReason
 
 
@@ -31,13 +32,27 @@ def catch_up(turn: Turn, order: Order) -> Order:
     """
     if order.status in TERMINAL:
         return order
-    if order.expires_at is not None and order.expires_at <= turn.world.now:
+    if expired(order, turn.world):
         return end(turn, order, OrderStatus.EXPIRED)
     if order.status is OrderStatus.PENDING:
         return activate(turn, order)
     if not due(order, turn.world.quote(order.symbol)):
         return order
-    return execute(turn, order, resting=True)
+    return execute(turn, order, resting=rests(order, turn.world))
+
+
+def meet_again(turn: Turn) -> None:
+    """Let the orders that the fills of others have made or changed meet the present quote too."""
+    while (owed := turn.owed()) is not None:
+        order, resting = owed
+        if expired(order, turn.world):
+            end(turn, order, OrderStatus.EXPIRED)
+        elif order.status is not OrderStatus.PENDING:
+            execute(turn, order, resting=resting)
+
+
+def expired(order: Order, world: World) -> bool:
+    return order.expires_at is not None and order.expires_at <= world.now
 
 
 def activate(turn: Turn, order: Order) -> Order:
@@ -46,14 +61,16 @@ def activate(turn: Turn, order: Order) -> Order:
         return order
     if order.post_only and marketable(order, turn.world.quote(order.symbol)):
         return reject(turn, order, RejectReason.POST_ONLY_VIOLATED)
-    update = {"status": OrderStatus.OPEN, "updated_at": turn.stamp()}
-    return arrive(turn, turn.order_event("ORDER_MODIFIED", order.model_copy(update=update)))
+    opened = order.evolve(status=OrderStatus.OPEN, updated_at=turn.stamp())
+    return arrive(turn, turn.order_event("ORDER_MODIFIED", opened))
 
 
 def reject(turn: Turn, order: Order, reason: RejectReason) -> Order:
     """Keep the order as REJECTED."""
-    update = {"status": OrderStatus.REJECTED, "reject_reason": reason, "updated_at": turn.stamp()}
-    return turn.order_event("ORDER_REJECTED", order.model_copy(update=update))
+    rejected = order.evolve(
+        status=OrderStatus.REJECTED, reject_reason=reason, updated_at=turn.stamp()
+    )
+    return turn.order_event("ORDER_REJECTED", rejected)
 
 
 def execute(turn: Turn, order: Order, *, resting: bool) -> Order:
@@ -65,8 +82,8 @@ def execute(turn: Turn, order: Order, *, resting: bool) -> Order:
         return order
     order = trail(turn, order)
     if triggers(order, turn.world.quote(order.symbol)):
-        update = {"triggered": True, "updated_at": turn.stamp()}
-        order = turn.order_event("ORDER_MODIFIED", order.model_copy(update=update))
+        triggered = order.evolve(triggered=True, updated_at=turn.stamp())
+        order = turn.order_event("ORDER_MODIFIED", triggered)
         resting = False  # it takes, like an order that has just arrived
     at = capped(turn, order, fill_for(order, turn.world, resting=resting))
     if at is None:
@@ -91,7 +108,7 @@ def trail(turn: Turn, order: Order) -> Order:
     moved = follow(order, turn.world)
     if moved is order:
         return order
-    return turn.order_event("ORDER_MODIFIED", moved.model_copy(update={"updated_at": turn.stamp()}))
+    return turn.order_event("ORDER_MODIFIED", moved.evolve(updated_at=turn.stamp()))
 
 
 def capped(turn: Turn, order: Order, at: Fill | None) -> Fill | None:

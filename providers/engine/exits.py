@@ -15,6 +15,7 @@ from __future__ import annotations
 from decimal import Decimal
 
 from providers.engine.book import end, resize, room
+from providers.engine.fills import due, marketable
 from providers.engine.links import grouped, legs_of, reducing
 from providers.engine.margin import DIRECTION
 from providers.engine.money import ZERO
@@ -41,7 +42,7 @@ def follow_fill(turn: Turn, order: Order, quantity: Decimal, position: Position 
         cancel_group(turn, order)
     if order.parent_order_id is not None:
         shrink_siblings(turn, order, quantity)
-    release(turn, order.symbol)
+    release(turn, order)
     if order.stop_loss is not None or order.take_profit is not None:
         protect(turn, order, quantity, position)
 
@@ -59,9 +60,9 @@ def shrink_siblings(turn: Turn, leg: Order, quantity: Decimal) -> None:
             resize(turn, other, other.remaining_quantity - quantity)
 
 
-def release(turn: Turn, symbol: str) -> None:
-    """Shrink the reduce-only orders of a symbol to what is left for them to reduce."""
-    for order in turn.linked(reducing(symbol)):
+def release(turn: Turn, filled: Order) -> None:
+    """Shrink the reduce-only orders of a symbol to what a fill has left for them to reduce."""
+    for order in turn.linked(reducing(filled.symbol)):
         left = room(turn, order)
         if left < order.remaining_quantity:
             resize(turn, order, left)
@@ -112,15 +113,21 @@ def add_exit(
         created_at=now,
         updated_at=now,
     )
+    turn.owe(order, resting=False)
     return turn.order_event("BRACKET_ORDER_CREATED", order)
 
 
-def move_legs(turn: Turn, entry: Order) -> None:
-    """Bring the legs of a changed entry to its prices, and make those it had not asked for."""
+def move_legs(turn: Turn, before: Order, entry: Order) -> None:
+    """Bring the legs of a changed entry to its prices, and make those it had not asked for.
+
+    Legs that it had and that have ended are not made again: what they protected is gone.
+    """
     held = turn.position(entry.position_id) if entry.position_id else None
     if held is None or not entry.filled_quantity or held.side is not DIRECTION[entry.side]:
         return  # nothing has filled, or it only reduced
     legs = {leg.order_type: leg for leg in turn.linked(legs_of(entry.id))}
+    if not legs and (before.stop_loss is not None or before.take_profit is not None):
+        return
     covered = min(entry.filled_quantity, held.quantity)
     quantity = max((leg.remaining_quantity for leg in legs.values()), default=covered)
     for kind, price in ((OrderType.STOP, entry.stop_loss), (OrderType.LIMIT, entry.take_profit)):
@@ -149,7 +156,10 @@ def move_exit(turn: Turn, order: Order, price: Decimal) -> None:
     field = "stop_price" if order.order_type is OrderType.STOP else "limit_price"
     if getattr(order, field) == price or order.triggered:
         return
-    moved = order.model_copy(update={field: price, "updated_at": turn.stamp()})
+    quote = turn.world.quote(order.symbol)
+    if due(order, quote) or not marketable(order, quote):
+        turn.owe(order, resting=False)
+    moved = order.evolve(**{field: price}, updated_at=turn.stamp())
     turn.order_event("BRACKET_ORDER_MODIFIED", moved)
 
 

@@ -35,6 +35,16 @@ def due(order: Order, quote: Quote) -> bool:
     return order.updated_at < quote.timestamp
 
 
+def rests(order: Order, world: World) -> bool:
+    """Whether the order meets a quote as one that rests, and makes.
+
+    One that came while the market was closed has not met any, so it takes at first; a post_only
+    order never does.
+    """
+    asset_class = world.listed(order.symbol).asset_class
+    return order.post_only is True or world.is_open(asset_class, order.updated_at)
+
+
 def triggers(order: Order, quote: Quote) -> bool:
     """Whether a waiting stop is reached: BUY when the ask rises to it, SELL when the bid falls."""
     if order.stop_price is None or order.triggered:
@@ -68,22 +78,22 @@ def fill_for(order: Order, world: World, *, resting: bool) -> Fill | None:
     quote = world.quote(order.symbol)
     if not marketable(order, quote):
         return None
-    rests = resting and order.order_type in LIMITED
-    quantity = available(order, world, rests=rests)
+    makes = resting and order.order_type in LIMITED
+    quantity = available(order, world, makes=makes)
     if order.time_in_force is TimeInForce.FOK and quantity < order.remaining_quantity:
         return None
     if not quantity:
         return None
-    if rests and order.limit_price is not None:
+    if makes and order.limit_price is not None:
         return Fill(order.limit_price, quantity, is_maker=True)
     return Fill(taken_price(order, world), quantity, is_maker=False)
 
 
-def available(order: Order, world: World, *, rests: bool) -> Decimal:
+def available(order: Order, world: World, *, makes: bool) -> Decimal:
     """How much of the order this quote can fill."""
     _, size = touch(world.quote(order.symbol), order.side)
     quantity = order.remaining_quantity
-    if rests and order.display_quantity is not None:
+    if makes and order.display_quantity is not None:
         quantity = min(quantity, order.display_quantity)
     if size is None or size >= quantity:
         return quantity

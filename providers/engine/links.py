@@ -47,9 +47,16 @@ def grouped(oco_group_id: str) -> Link:
     return "group", oco_group_id
 
 
+def placed_in(position_id: str) -> Link:
+    """Links the orders that add to a position."""
+    return "position", position_id
+
+
 def links(order: Order) -> Iterator[Link]:
     if order.reduce_only:
         yield reducing(order.symbol)
+    elif order.position_id is not None:
+        yield placed_in(order.position_id)
     if order.parent_order_id is not None:
         yield legs_of(order.parent_order_id)
     if order.oco_group_id is not None:

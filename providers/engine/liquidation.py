@@ -22,24 +22,21 @@ from providers.engine.margin import (
     own_margin,
     unrealized,
 )
-from providers.engine.money import ZERO, exact
-from providers.engine.state import TERMINAL, AccountState, Notice
+from providers.engine.money import ZERO
+from providers.engine.state import Notice
 from providers.engine.trailing import to_step
 from providers.engine.transitions import fill
 from providers.engine.turn import Turn
-from providers.engine.world import Decision, World
+from providers.engine.world import World
 from providers.models import Order, OrderStatus, OrderType, Position, Side, TimeInForce
 
 
-@exact
-def guard_margin(state: AccountState, world: World) -> Decision[None]:
+def guard(turn: Turn) -> None:
     """Warn or liquidate as the present quotes demand; nothing happens to a sound account."""
-    turn = Turn(state, world)
     for position in list(turn.positions()):
         if used_up(turn, position):
             liquidate(turn, position)
-    guard_cross(turn, state)
-    return turn.decision(None)
+    guard_cross(turn)
 
 
 def used_up(turn: Turn, position: Position) -> bool:
@@ -52,7 +49,7 @@ def used_up(turn: Turn, position: Position) -> bool:
     )
 
 
-def guard_cross(turn: Turn, state: AccountState) -> None:
+def guard_cross(turn: Turn) -> None:
     """Bring the CROSS side of the account back above its maintenance."""
     equity, maintenance = cross_figures(turn)
     if not maintenance or equity > maintenance * turn.world.rules.warning:
@@ -62,16 +59,14 @@ def guard_cross(turn: Turn, state: AccountState) -> None:
     if not turn.ledger.warned:
         turn.account_event("MARGIN_WARNING", warned=True)
     if equity <= maintenance and closable(turn):
-        close_down(turn, state)
+        close_down(turn)
 
 
-def close_down(turn: Turn, state: AccountState) -> None:
+def close_down(turn: Turn) -> None:
     """Cancel what is open, then close the worst positions until the rest stands."""
     turn.account_event("MARGIN_CALL", warned=True)
-    for order in list(state.orders.values()):
-        present = turn.order(order.id)
-        if present is not None and present.status not in TERMINAL:
-            end(turn, present, OrderStatus.CANCELLED)
+    for order in turn.open_orders():
+        end(turn, order, OrderStatus.CANCELLED)
     equity, maintenance = cross_figures(turn)
     while equity <= maintenance and (able := closable(turn)):
         liquidate(turn, min(able, key=lambda held: profit(turn, held)))
@@ -117,8 +112,8 @@ def liquidate(turn: Turn, position: Position) -> None:
     """Close the position at the mark, an ISOLATED one no worse than its margin allows."""
     price = liquidation_price(turn.world, position)
     order = turn.order_event("ORDER_CREATED", liquidating_order(turn, position))
-    fill(turn, order, Fill(price, position.quantity, is_maker=False))
-    release(turn, position.symbol)
+    filled, _ = fill(turn, order, Fill(price, position.quantity, is_maker=False))
+    release(turn, filled)
     turn.notice(
         Notice(
             code="LIQUIDATION",

@@ -19,6 +19,7 @@ from typing import Any
 from providers.engine.money import ZERO, exact, quotient, trim
 from providers.engine.reserves import Reserves, Resting, leverage_of
 from providers.engine.state import AccountState, Ledger
+from providers.engine.values import trusted
 from providers.engine.world import World, touch
 from providers.models import (
     Account,
@@ -29,6 +30,8 @@ from providers.models import (
     Quote,
     Side,
 )
+
+new_account = trusted(Account)
 
 DIRECTION = {Side.BUY: PositionSide.LONG, Side.SELL: PositionSide.SHORT}
 """The position that a side opens."""
@@ -83,10 +86,10 @@ def exit_price(position: Position, kept: Decimal) -> Decimal | None:
     return price if price > 0 else None
 
 
-@exact
 def marked(position: Position, world: World) -> Position:
     """The position with current_price, unrealized_pnl and liquidation_price at this moment."""
-    return revalued(position, world, {})
+    with exact():
+        return revalued(position, world, {})
 
 
 def revalued(position: Position, world: World, changes: dict[str, Any]) -> Position:
@@ -94,21 +97,18 @@ def revalued(position: Position, world: World, changes: dict[str, Any]) -> Posit
     price = mark(position, world.quote(position.symbol))
     quantity = changes.get("quantity", position.quantity)
     gain = price * quantity - changes.get("cost_basis", cost(position))
-    values = {
-        "current_price": price,
-        "unrealized_pnl": trim(gain if position.side is PositionSide.LONG else -gain),
-    }
-    position = position.model_copy(update=changes | values)
+    changes["current_price"] = price
+    changes["unrealized_pnl"] = trim(gain if position.side is PositionSide.LONG else -gain)
+    position = position.evolve(**changes)
     if not isolated(position):
         return position
-    limit = exit_price(position, world.rules.maintenance)
-    return position.model_copy(update={"liquidation_price": limit})
+    return position.evolve(liquidation_price=exit_price(position, world.rules.maintenance))
 
 
-@exact
 def figures(state: AccountState, world: World) -> Account:
     """The account as it stands at the present quotes."""
-    return account_of(state.ledger, state.positions.values(), state.reserves, world)
+    with exact():
+        return account_of(state.ledger, state.positions.values(), state.reserves, world)
 
 
 def account_of(
@@ -117,7 +117,7 @@ def account_of(
     """The account that this money, these positions and these open orders make."""
     profit, used = sums(tuple(positions), reserves, world)
     equity = ledger.balance + profit
-    return Account(
+    return new_account(
         balance=trim(ledger.balance),
         equity=trim(equity),
         margin_used=trim(used),
@@ -168,7 +168,6 @@ def total_quantity(positions: Iterable[Position]) -> Decimal:
     return sum((position.quantity for position in positions), ZERO)
 
 
-@exact
 def shortfall(
     state: AccountState,
     world: World,

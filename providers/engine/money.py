@@ -7,13 +7,8 @@ half even, to 18 places.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from contextlib import AbstractContextManager
 from decimal import ROUND_HALF_EVEN, Context, Decimal, Inexact, InvalidOperation, localcontext
-from functools import wraps
-from typing import ParamSpec, TypeVar
-
-P = ParamSpec("P")
-R = TypeVar("R")
 
 PLACES = Decimal("1E-18")
 """Quotients are rounded to this unit: the finest step that the protocol can write."""
@@ -27,15 +22,9 @@ ZERO = Decimal(0)
 ONE = Decimal(1)
 
 
-def exact(function: Callable[P, R]) -> Callable[P, R]:
-    """Run a function in the exact context, whatever the caller's context is."""
-
-    @wraps(function)
-    def within(*args: P.args, **kwargs: P.kwargs) -> R:
-        with localcontext(EXACT):
-            return function(*args, **kwargs)
-
-    return within
+def exact() -> AbstractContextManager[Context]:
+    """The context that every computation of the engine runs in, whatever its caller's is."""
+    return localcontext(EXACT)
 
 
 def quotient(dividend: Decimal, divisor: Decimal) -> Decimal:

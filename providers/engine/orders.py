@@ -12,16 +12,18 @@ from decimal import Decimal
 
 from providers.engine.book import end
 from providers.engine.checks import Refusal, exceeds, misfit, refusal_of, refusal_of_change
-from providers.engine.execution import arrive, catch_up
-from providers.engine.exits import EXIT_SIDE, cancel_exits, move_legs, set_exits
+from providers.engine.execution import arrive, catch_up, meet_again
+from providers.engine.exits import EXIT_SIDE, cancel_exits, exits_of, move_legs, set_exits
 from providers.engine.fills import STOPS, marketable
-from providers.engine.margin import DIRECTION, marked
+from providers.engine.liquidation import guard
+from providers.engine.margin import DIRECTION, revalued
 from providers.engine.money import ZERO, exact, is_multiple
 from providers.engine.state import TERMINAL, AccountState
 from providers.engine.trailing import anchored, follow, trails
 from providers.engine.turn import Turn
+from providers.engine.values import trusted
 from providers.engine.world import Decision, World
-from providers.errors import OrderNotModifiable, OrderRejected
+from providers.errors import OrderNotModifiable, OrderRejected, PositionNotFound
 from providers.models import (
     CancelOrderResult,
     ClosePositionRequest,
@@ -38,21 +40,22 @@ from providers.models import (
     TrailingType,
 )
 
+trusted_order = trusted(Order)
+
 MODIFIABLE = frozenset({OrderStatus.OPEN, OrderStatus.PARTIALLY_FILLED})
 
 
-@exact
 def submit(state: AccountState, request: OrderRequest, world: World) -> Decision[Order]:
     """Accept an order and let it meet the market, or reject it and keep it as REJECTED.
 
     `request.symbol` is canonical where the symbol is known at all.
     """
-    turn = Turn(state, world)
-    order = on_terms(turn, new_order(turn, request))
-    return accept(turn, order, refusal_of(state, order, world))
+    with exact():
+        turn = Turn(state, world)
+        order = on_terms(turn, new_order(turn, request))
+        return accept(turn, order, refusal_of(state, order, world))
 
 
-@exact
 def close(
     state: AccountState, position: Position, request: ClosePositionRequest, world: World
 ) -> Decision[Order]:
@@ -60,90 +63,112 @@ def close(
 
     Its exits are cancelled first unless the request says otherwise.
     """
-    turn = Turn(state, world)
-    order = new_order(turn, closing_order(position, request))
-    refusal = exceeds(position, order) or refusal_of(state, order, world)
-    if refusal is None and request.cancel_associated_orders is not False:
-        cancel_exits(turn, position)
-        now = turn.stamp()  # later than the cancellations
-        order = order.model_copy(update={"created_at": now, "updated_at": now})
-    return accept(turn, order, refusal)
+    with exact():
+        turn = Turn(state, world)
+        order = new_order(turn, closing_order(position, request))
+        refusal = exceeds(position, order) or refusal_of(state, order, world)
+        if refusal is None and request.cancel_associated_orders is not False:
+            cancel_exits(turn, position)
+            now = turn.stamp()  # later than the cancellations
+            order = order.evolve(created_at=now, updated_at=now)
+        return accept(turn, order, refusal)
 
 
-@exact
 def modify(
     state: AccountState, order: Order, change: ModifyOrderRequest, world: World
 ) -> Decision[Order]:
     """Change a working order; a price that makes it marketable lets it trade at once."""
-    turn = Turn(state, world)
-    order = catch_up(turn, order)
-    if order.status not in MODIFIABLE:
-        return turn.decision(OrderNotModifiable(order.id, order.status))
-    wanted: dict[str, Decimal] = {
-        name: value for name, value in vars(change).items() if value is not None
-    }
-    wrong = misfit(order, wanted)
-    if wrong is not None or not wanted:
-        return turn.decision(wrong or order)
-    changed = with_changes(turn, order, wanted)
-    refusal = refusal_of_change(turn.state(), order, changed, world)
-    if refusal is not None:
-        return turn.decision(OrderRejected(refusal.reason, refusal.message, order.id))
-    return turn.decision(replace(turn, order, changed))
+    with exact():
+        turn = Turn(state, world)
+        order = up_to_date(turn, order)
+        if order.status not in MODIFIABLE:
+            return turn.decision(OrderNotModifiable(order.id, order.status))
+        wanted = {name: value for name, value in vars(change).items() if value is not None}
+        wrong = misfit(order, wanted)
+        if wrong is not None or not wanted:
+            return turn.decision(wrong or order)
+        changed = with_changes(turn, order, wanted)
+        refusal = refusal_of_change(turn.state(), order, changed, world)
+        if refusal is not None:
+            return turn.decision(OrderRejected(refusal.reason, refusal.message, order.id))
+        return turn.decision(settled(turn, replace(turn, order, changed)))
 
 
-@exact
 def protect(
     state: AccountState, position: Position, change: ModifyPositionRequest, world: World
 ) -> Decision[Position]:
     """Create or move the stop-loss and take-profit of a position; null leaves what there is.
 
-    What is made covers what is held now.
+    What is made covers what is held now. The exits that are there meet the market first: they may
+    have closed the position already, or be about to.
     """
-    turn = Turn(state, world)
-    position = marked(position, world)
-    refusal = misplaced(position, change, world)
-    if refusal is not None:
-        return turn.decision(OrderRejected(refusal.reason, refusal.message, None))
-    set_exits(turn, position, change.stop_loss, change.take_profit)
-    return turn.decision(position)
+    with exact():
+        turn = Turn(state, world)
+        held = present(turn, position)
+        if held is None:
+            return turn.decision(PositionNotFound(position.id))
+        refusal = misplaced(held, change, world) or under_way(turn, held, change)
+        if refusal is not None:
+            return turn.decision(OrderRejected(refusal.reason, refusal.message, None))
+        set_exits(turn, held, change.stop_loss, change.take_profit)
+        return turn.decision(held)
 
 
-@exact
 def cancel(state: AccountState, order: Order, world: World) -> Decision[CancelOrderResult]:
     """Cancel a working order; one that has meanwhile ended stays as it is."""
-    turn = Turn(state, world)
-    order = catch_up(turn, order)
-    success = order.status not in TERMINAL
-    if success:
-        order = end(turn, order, OrderStatus.CANCELLED)
-    return turn.decision(CancelOrderResult(success=success, order=order))
+    with exact():
+        turn = Turn(state, world)
+        order = up_to_date(turn, order)
+        success = order.status not in TERMINAL
+        if success:
+            order = end(turn, order, OrderStatus.CANCELLED)
+        return turn.decision(CancelOrderResult(success=success, order=order))
 
 
-@exact
 def advance(state: AccountState, order: Order, world: World) -> Decision[Order]:
     """Bring an order to the present: what the market clock does."""
-    turn = Turn(state, world)
-    return turn.decision(catch_up(turn, order))
+    with exact():
+        turn = Turn(state, world)
+        return turn.decision(up_to_date(turn, order))
+
+
+def guard_margin(state: AccountState, world: World) -> Decision[None]:
+    """Warn or liquidate as the present quotes demand; nothing happens to a sound account."""
+    with exact():
+        turn = Turn(state, world)
+        guard(turn)
+        meet_again(turn)
+        return turn.decision(None)
+
+
+def up_to_date(turn: Turn, order: Order) -> Order:
+    """The order at the present quote, whether the market clock has come round or not."""
+    return settled(turn, catch_up(turn, order))
+
+
+def settled(turn: Turn, order: Order) -> Order:
+    """The order, once every other that it has changed has met the quote too."""
+    meet_again(turn)
+    return turn.order(order.id) or order
 
 
 def accept(turn: Turn, order: Order, refusal: Refusal | None) -> Decision[Order]:
     """Put the order on the book and let it meet the market, or keep it as REJECTED."""
     if refusal is not None:
-        update = {"status": OrderStatus.REJECTED, "reject_reason": refusal.reason}
-        turn.order_event("ORDER_REJECTED", order.model_copy(update=update))
+        rejected = order.evolve(status=OrderStatus.REJECTED, reject_reason=refusal.reason)
+        turn.order_event("ORDER_REJECTED", rejected)
         return turn.decision(OrderRejected(refusal.reason, refusal.message, order.id))
     order = turn.order_event("ORDER_CREATED", order)
     if order.status is OrderStatus.PENDING:
         return turn.decision(order)
-    return turn.decision(arrive(turn, order))
+    return turn.decision(settled(turn, arrive(turn, order)))
 
 
 def replace(turn: Turn, order: Order, changed: Order) -> Order:
     """Put the changed order on the book; it meets the quote unless it has met it already."""
     completed = changed.status is OrderStatus.FILLED
     turn.order_event("ORDER_FILLED" if completed else "ORDER_MODIFIED", changed)
-    move_legs(turn, changed)
+    move_legs(turn, order, changed)
     if completed:
         return changed
     met = marketable(order, turn.world.quote(order.symbol))
@@ -153,24 +178,23 @@ def replace(turn: Turn, order: Order, changed: Order) -> Order:
 def new_order(turn: Turn, request: OrderRequest) -> Order:
     """The order as it was asked for."""
     now = turn.stamp()
-    asked = {name: value for name, value in vars(request).items() if value is not None}
     rules, stop = turn.world.rules, request.order_type in STOPS
     trailing = request.order_type is OrderType.TRAILING_STOP
-    return Order(
-        **{
-            **asked,
-            "id": turn.world.new_id("ord"),
-            "filled_quantity": ZERO,
-            "remaining_quantity": request.quantity,
-            "status": OrderStatus.PENDING if rules.latency else OrderStatus.OPEN,
-            "time_in_force": request.time_in_force or TimeInForce.GTC,
-            "trailing_type": (request.trailing_type or TrailingType.ABSOLUTE) if trailing else None,
-            "triggered": False if stop else None,
-            "leverage": request.leverage or (None if request.reduce_only else rules.leverage),
-            "expires_at": expiry(turn.world, request),
-            "created_at": now,
-            "updated_at": now,
-        }
+    asked = vars(request) | {
+        "time_in_force": request.time_in_force or TimeInForce.GTC,
+        "trailing_type": (request.trailing_type or TrailingType.ABSOLUTE) if trailing else None,
+        "leverage": request.leverage or (None if request.reduce_only else rules.leverage),
+    }
+    return trusted_order(
+        **asked,
+        id=turn.world.new_id("ord"),
+        filled_quantity=ZERO,
+        remaining_quantity=request.quantity,
+        status=OrderStatus.PENDING if rules.latency else OrderStatus.OPEN,
+        triggered=False if stop else None,
+        expires_at=expiry(turn.world, request),
+        created_at=now,
+        updated_at=now,
     )
 
 
@@ -180,7 +204,7 @@ def on_terms(turn: Turn, order: Order) -> Order:
     """
     held = turn.position(order.position_id) if order.position_id else None
     if held is not None and held.side is not DIRECTION[order.side]:
-        order = order.model_copy(update={"reduce_only": True})
+        order = order.evolve(reduce_only=True)
     if trails(order) and turn.world.instrument(order.symbol) is not None:
         return follow(order, turn.world)
     return order
@@ -207,6 +231,15 @@ def closing_order(position: Position, request: ClosePositionRequest) -> OrderReq
     )
 
 
+def present(turn: Turn, position: Position) -> Position | None:
+    """The position at its mark, once its exits have met the market; None if they closed it."""
+    for order in exits_of(turn, position):
+        catch_up(turn, turn.order(order.id) or order)
+    meet_again(turn)
+    held = turn.position(position.id)
+    return revalued(held, turn.world, {}) if held else None
+
+
 def misplaced(position: Position, change: ModifyPositionRequest, world: World) -> Refusal | None:
     """Whether an exit would lie on the wrong side of the mark, or off the tick size."""
     step = world.listed(position.symbol).price_increment
@@ -224,12 +257,19 @@ def misplaced(position: Position, change: ModifyPositionRequest, world: World) -
     return None
 
 
+def under_way(turn: Turn, position: Position, change: ModifyPositionRequest) -> Refusal | None:
+    """Whether the stop-loss to be moved has triggered and is closing the position already."""
+    if change.stop_loss is None or not any(order.triggered for order in exits_of(turn, position)):
+        return None
+    return Refusal(RejectReason.UNKNOWN, "The stop-loss has triggered and is being executed")
+
+
 def with_changes(turn: Turn, order: Order, wanted: dict[str, Decimal]) -> Order:
     """The order with these fields changed; a total equal to what has filled completes it."""
     remaining = wanted.get("quantity", order.quantity) - order.filled_quantity
     status = order.status if remaining else OrderStatus.FILLED
     update = {**wanted, "remaining_quantity": remaining, "status": status}
-    changed = order.model_copy(update=update | {"updated_at": turn.stamp()})
+    changed = order.evolve(**update, updated_at=turn.stamp())
     if "trailing_distance" in wanted and order.trailing_reference is not None:
         return anchored(changed, order.trailing_reference, turn.world)
     return changed

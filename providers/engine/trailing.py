@@ -35,7 +35,7 @@ def anchored(order: Order, reference: Decimal, world: World) -> Order:
     """The order trailing from this best price."""
     step = world.listed(order.symbol).price_increment
     stop = stop_from(reference, order, step)
-    return order.model_copy(update={"trailing_reference": reference, "stop_price": stop})
+    return order.evolve(trailing_reference=reference, stop_price=stop)
 
 
 def improves(price: Decimal, reference: Decimal, side: Side) -> bool:

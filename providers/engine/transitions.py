@@ -12,12 +12,26 @@ from __future__ import annotations
 
 from decimal import Decimal
 
+from providers.engine.book import end
 from providers.engine.fills import Fill
-from providers.engine.margin import DIRECTION, cost
+from providers.engine.links import placed_in
+from providers.engine.margin import DIRECTION, cost, isolated
 from providers.engine.money import ZERO, quotient, trim
 from providers.engine.reserves import leverage_of
 from providers.engine.turn import Turn
-from providers.models import MarginMode, Order, OrderStatus, Position, PositionSide, Trade
+from providers.engine.values import trusted
+from providers.models import (
+    MarginMode,
+    Order,
+    OrderStatus,
+    Position,
+    PositionMode,
+    PositionSide,
+    Trade,
+)
+
+new_trade = trusted(Trade)
+new_position = trusted(Position)
 
 
 def fill(turn: Turn, order: Order, at: Fill) -> tuple[Order, Position | None]:
@@ -46,7 +60,7 @@ def opens(held: Position | None, order: Order, at: Fill) -> bool:
 
 
 def trade_of(turn: Turn, order: Order, at: Fill, commission: Decimal) -> Trade:
-    return Trade(
+    return new_trade(
         id=turn.world.new_id("trd"),
         order_id=order.id,
         symbol=order.symbol,
@@ -66,16 +80,14 @@ def advance(turn: Turn, order: Order, at: Fill, position_id: str | None) -> Orde
     remaining = order.quantity - quantity
     notional = (order.filled_notional or ZERO) + at.price * at.quantity
     name = "ORDER_PARTIALLY_FILLED" if remaining else "ORDER_FILLED"
-    changed = order.model_copy(
-        update={
-            "filled_quantity": quantity,
-            "remaining_quantity": remaining,
-            "filled_notional": trim(notional),
-            "average_fill_price": quotient(notional, quantity),
-            "status": OrderStatus.PARTIALLY_FILLED if remaining else OrderStatus.FILLED,
-            "position_id": position_id,
-            "updated_at": turn.stamp(),
-        }
+    changed = order.evolve(
+        filled_quantity=quantity,
+        remaining_quantity=remaining,
+        filled_notional=trim(notional),
+        average_fill_price=quotient(notional, quantity),
+        status=OrderStatus.PARTIALLY_FILLED if remaining else OrderStatus.FILLED,
+        position_id=position_id,
+        updated_at=turn.stamp(),
     )
     return turn.order_event(name, changed)
 
@@ -102,7 +114,7 @@ def settle(
 def open_position(turn: Turn, order: Order, quantity: Decimal, price: Decimal) -> Position:
     """A new position, on the terms of the order that names it."""
     now = turn.stamp()
-    position = Position(
+    position = new_position(
         id=named(order),
         symbol=order.symbol,
         side=DIRECTION[order.side],
@@ -127,18 +139,33 @@ def named(order: Order) -> str:
 
 
 def add_to(turn: Turn, held: Position, order: Order, at: Fill) -> Position:
-    """More of the same position, on the terms of the order that added last."""
+    """More of the same position, in the margin mode that it has."""
     total = held.quantity + at.quantity
     spent = cost(held) + at.price * at.quantity
     changes = {
         "quantity": trim(total),
         "cost_basis": trim(spent),
         "average_entry_price": quotient(spent, total),
-        "leverage": leverage_of(order),
-        "margin_mode": order.margin_mode or held.margin_mode,
+        "leverage": blended(held, order, at),
         "updated_at": turn.stamp(),
     }
     return turn.position_event("POSITION_MODIFIED", held, changes)
+
+
+def blended(held: Position, order: Order, at: Fill) -> Decimal:
+    """The leverage with which the whole binds as much as its two parts do.
+
+    So what is held is never put on other terms by what is added to it. The parts weigh by what
+    their margin is a fraction of: the cost of an ISOLATED position, else the quantity, since both
+    parts are marked alike.
+    """
+    old, new = leverage_of(held), leverage_of(order)
+    if old == new:
+        return old
+    before, more = held.quantity, at.quantity
+    if isolated(held):
+        before, more = cost(held), at.price * at.quantity
+    return quotient(before + more, quotient(before, old) + quotient(more, new))
 
 
 def reduce(turn: Turn, held: Position, quantity: Decimal, price: Decimal) -> Decimal:
@@ -154,4 +181,13 @@ def reduce(turn: Turn, held: Position, quantity: Decimal, price: Decimal) -> Dec
         "updated_at": turn.stamp(),
     }
     turn.position_event("POSITION_MODIFIED" if rest else "POSITION_CLOSED", held, changes)
+    if not rest and turn.world.rules.position_mode is PositionMode.HEDGING:
+        abandon(turn, held)
     return realized
+
+
+def abandon(turn: Turn, closed: Position) -> None:
+    """Cancel the orders that were placed to add to a position; not those that opened it."""
+    for order in turn.linked(placed_in(closed.id)):
+        if order.created_at > closed.opened_at:
+            end(turn, order, OrderStatus.CANCELLED)

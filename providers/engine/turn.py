@@ -6,7 +6,7 @@ they were applied, so that each step of a decision sees the steps before it.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -44,6 +44,7 @@ class Turn:
         self._positions: dict[str, Position] = {}
         self._ledger = state.ledger
         self._last_time = state.last_time
+        self._owed: dict[str, bool] = {}
 
     def stamp(self) -> datetime:
         """The moment of the next event: now, but always later than the one before it."""
@@ -68,7 +69,8 @@ class Turn:
 
     def positions(self) -> Iterator[Position]:
         """The open positions."""
-        for position in {**self._state.positions, **self._positions}.values():
+        before, changed = self._state.positions, self._positions
+        for position in ({**before, **changed} if changed else before).values():
             if position.quantity:
                 yield position
 
@@ -84,17 +86,40 @@ class Turn:
         """
         if self.world.rules.position_mode is PositionMode.HEDGING:
             return self.position(order.position_id) if order.position_id else None
-        return next((held for held in self.positions() if held.symbol == order.symbol), None)
+        for held in self.positions():
+            if held.symbol == order.symbol:
+                return held
+        return None
+
+    def open_orders(self) -> list[Order]:
+        """All of them, oldest first."""
+        return self._working({**self._state.orders, **self._orders})
 
     def linked(self, link: Link) -> list[Order]:
         """The open orders that a link holds together, oldest first."""
-        ids = self._state.index.get(link)
-        made = (order.id for order in self._orders.values() if link in links(order))
-        orders = [order for order in map(self.order, ids.union(made)) if order]
-        return sorted(
-            (order for order in orders if order.status not in TERMINAL),
-            key=lambda order: order.created_at,
-        )
+        made = {order.id for order in self._orders.values() if link in links(order)}
+        return self._working(made | self._state.index.get(link))
+
+    def _working(self, ids: Iterable[str]) -> list[Order]:
+        orders = [order for order in map(self.order, ids) if order]
+        working = [order for order in orders if order.status not in TERMINAL]
+        return sorted(working, key=lambda order: order.created_at) if working else working
+
+    def owe(self, order: Order, *, resting: bool) -> None:
+        """Have an order meet the present quote before the turn ends.
+
+        For one that comes into being, or is changed before it has met the quote: it is younger
+        than the quote then, and would pass for having met it.
+        """
+        self._owed[order.id] = resting
+
+    def owed(self) -> tuple[Order, bool] | None:
+        """The oldest open order that has yet to meet the quote, and whether it rests."""
+        if not self._owed:
+            return None
+        for order in self._working(self._owed):
+            return order, self._owed.pop(order.id)
+        return None
 
     # What happens
 

@@ -26,7 +26,6 @@ from providers.base import (
     TradeQuery,
 )
 from providers.engine import orders as engine
-from providers.engine.liquidation import guard_margin
 from providers.engine.margin import figures, marked
 from providers.engine.state import AccountState
 from providers.engine.world import Decision, Rules, World
@@ -124,7 +123,7 @@ class PaperProvider:
     # Orders
 
     async def submit_order(self, account: str, request: OrderRequest) -> Submission:
-        request = request.model_copy(update={"symbol": self._canonical(request.symbol)})
+        request = request.evolve(symbol=self._canonical(request.symbol))
         mark = fingerprint(request) if request.client_order_id else ""
 
         def command(session: Session) -> Submission | TradingError:
@@ -339,13 +338,13 @@ class PaperProvider:
         """Warn or liquidate an account as the present quotes demand."""
 
         def command(session: Session) -> None:
-            _carry_out(session, guard_margin(session.state, self._world()))
+            _carry_out(session, engine.guard_margin(session.state, self._world()))
 
         await self._store.transact(account, command, lease)
 
     def at_risk(self, state: AccountState) -> bool:
         """Whether the margin of an account wants attention at the present quotes."""
-        return bool(guard_margin(state, self._world()).events)
+        return bool(engine.guard_margin(state, self._world()).events)
 
 
 def rules_of(settings: PaperSettings) -> Rules:

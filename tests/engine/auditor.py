@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from decimal import Decimal
 from fractions import Fraction
@@ -42,7 +42,6 @@ MAY_CHANGE = {
 }
 """What may ever change of an order."""
 
-SETS_PRICE = {"ORDER_CREATED", "ORDER_MODIFIED", "BRACKET_ORDER_CREATED", "BRACKET_ORDER_MODIFIED"}
 GRAINS = Fraction(1, 10**12)
 """Room for what quotients of 18 places lose."""
 
@@ -50,7 +49,8 @@ GRAINS = Fraction(1, 10**12)
 class Auditor:
     """What the log of one account adds up to, and a complaint (AssertionError) if it does not.
 
-    `quotes` are the present ones and belong to the caller. `refreshed` are orders changed at a
+    `quotes` are the present ones and belong to the caller. `trades_at` tells whether a symbol's
+    market was open at a moment. `refreshed` are orders changed at a
     quote: a changed price may use the quote again, as a new order would. `resized` are exits whose
     quantity the client has changed: what they may fill is no longer their entry's.
     """
@@ -63,6 +63,7 @@ class Auditor:
         self.trades: defaultdict[str, list[Trade]] = defaultdict(list)
         self.seen: Counter[str] = Counter()
         self.refreshed: set[tuple[str, datetime]] = set()
+        self.trades_at: Callable[[str, datetime], bool] = lambda *_: True
         self.resized: set[str] = set()
         self._used: defaultdict[tuple[str, datetime], Fraction] = defaultdict(Fraction)
         self._rests_since: dict[str, datetime] = {}
@@ -79,8 +80,6 @@ class Auditor:
         """Judge one event; call it in the order of the log, before applying it."""
         if isinstance(event.entity, Order):
             self._note_order(event.entity, event.at)
-            if event.name in SETS_PRICE:
-                self._rests_since[event.entity.id] = event.at
         elif isinstance(event.entity, Trade):
             self._note_trade(event.entity)
         self.seen[event.name] += 1
@@ -89,6 +88,8 @@ class Auditor:
 
     def _note_order(self, order: Order, at: datetime) -> None:
         before = self.orders.get(order.id)
+        if before is None or _terms(before) != _terms(order) or not self._could_make(order):
+            self._rests_since[order.id] = at
         assert order.status in MAY_BECOME[before.status if before else None]
         assert order.quantity == order.filled_quantity + order.remaining_quantity
         assert 0 <= order.filled_quantity <= order.quantity
@@ -105,6 +106,11 @@ class Auditor:
         if order.reject_reason:
             self.seen[order.reject_reason.value] += 1
         self.orders[order.id] = order
+
+    def _could_make(self, order: Order) -> bool:
+        """Whether the market was open when the order took its present terms."""
+        since = self._rests_since[order.id]
+        return order.post_only is True or self.trades_at(order.symbol, since)
 
     def _note_trigger(self, before: Order, order: Order) -> None:
         if order.triggered == before.triggered:
@@ -172,7 +178,8 @@ class Auditor:
         touch, made worse by the slippage. Neither is worse than the limit.
         """
         assert order.triggered in (None, True)
-        rested = self._rests_since[order.id] < self.quotes[order.symbol].timestamp
+        quote = self.quotes[order.symbol]
+        rested = self._rests_since[order.id] < quote.timestamp and self._could_make(order)
         assert trade.is_maker is (rested and order.limit_price is not None)
         assert not (order.post_only and not trade.is_maker)
         assert trade.price == (order.limit_price if trade.is_maker else self._taken(order))
@@ -381,3 +388,8 @@ class Auditor:
         if stop is not None and order.side is Side.SELL:
             return max(stop, order.limit_price)
         return order.limit_price
+
+
+def _terms(order: Order) -> tuple[object, ...]:
+    """What makes an order arrive anew when it changes."""
+    return order.limit_price, order.stop_price, order.triggered, order.status is PENDING

@@ -22,7 +22,6 @@ from pydantic import BaseModel
 from providers.base import Instrument
 from providers.engine import orders as engine
 from providers.engine.links import Link, links
-from providers.engine.liquidation import guard_margin
 from providers.engine.margin import figures, marked
 from providers.engine.sessions import is_open, session_end
 from providers.engine.state import TERMINAL, AccountState, Event, Ledger, Notice
@@ -222,7 +221,7 @@ class Desk:
 
     def guard(self) -> None:
         """Look after the margin, as the market clock does after each tick."""
-        self._do(guard_margin(self.state, self.world()))
+        self._do(engine.guard_margin(self.state, self.world()))
 
     def tick(self, bid: str, ask: str, *, symbol: str = "AAPL", **sizes: str | None) -> None:
         """A new quote, which every open order then meets, as the market clock does it."""

@@ -92,9 +92,26 @@ class Books:
         quantity = before.quantity + change
         cost = before.cost + change * price
         average = rounded(cost / quantity)
+        leverage = terms.leverage
+        if held is not None:
+            leverage = self._blended(held, change, price, terms.leverage)
         self.holdings[key] = Holding(
-            quantity, cost, average, before.realized, terms.leverage, before.isolated
+            quantity, cost, average, before.realized, leverage, before.isolated
         )
+
+    @staticmethod
+    def _blended(held: Holding, change: Fraction, price: Fraction, leverage: Fraction) -> Fraction:
+        """What the parts bind, each by its leverage, is what the whole binds by the result."""
+        if leverage == held.leverage:
+            return leverage
+        parts = (held.quantity, held.leverage), (change, leverage)
+        if held.isolated:
+            parts = (held.cost, held.leverage), (change * price, leverage)
+        whole, bound = Fraction(0), Fraction(0)
+        for size, each in parts:
+            whole += abs(size)
+            bound += rounded(abs(size) / each)
+        return rounded(whole / bound)
 
     def _decrease(self, key: str, held: Holding, change: Fraction, price: Fraction) -> None:
         quantity = held.quantity + change

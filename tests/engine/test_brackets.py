@@ -186,6 +186,52 @@ def test_the_legs_grow_with_the_fills() -> None:
     assert 2 == len(desk.legs(order))
 
 
+def test_a_leg_that_is_reached_already_trades_at_once() -> None:
+    """The market gaps through entry and stop-loss: bought at the limit, sold at the same bid."""
+    desk = market()
+    order = entry(desk, limit="98")
+    desk.tick("85", "86")
+    assert ["0 FILLED", "10 CANCELLED"] == sizes(desk, order)
+    assert ["98", "85"] == [row(trade, "price") for trade in desk.trades]
+
+
+def test_a_leg_that_grows_still_meets_the_quote() -> None:
+    """A stop-loss that the quote reaches trades all that is held, also what has just filled.
+
+    The entry comes first, being older: it buys 4 more at its limit, the leg grows to 8, and its
+    turn is still to come.
+    """
+    desk = market(size="4")
+    order = entry(desk, "12", limit="100")
+    desk.tick("89", "95", bid_size="20", ask_size="4")
+    assert ["0 FILLED", "8 CANCELLED"] == sizes(desk, order)
+    assert ["4", "4", "8"] == [row(trade, "quantity") for trade in desk.trades]
+
+
+def test_legs_that_have_ended_are_not_made_again() -> None:
+    """The position there is by now is not the entry's: its exits are no business of a change."""
+    desk = market(size="4")
+    order = entry(desk, limit="100")
+    desk.tick("89", "100.5")
+    desk.buy("4")
+    desk.modify(order, stop_loss="91", take_profit="112")
+    assert ["0 FILLED", "4 CANCELLED"] == sizes(desk, order)
+
+
+def test_a_take_profit_moved_below_the_market_takes() -> None:
+    """PATCH of the entry brings its legs along, and one that is marketable then trades."""
+    desk = market(size="8")
+    order = entry(desk, "12", limit="100")
+    desk.quote("106", "107", size="4")
+    desk.meet()
+    desk.modify(order, take_profit="105")
+    assert "PARTIALLY_FILLED 4 106" == row(
+        desk.legs(order)[1], "status filled_quantity average_fill_price"
+    )
+    desk.modify(order, take_profit="104")  # it has used the quote
+    assert "4" == row(desk.legs(order)[1], "filled_quantity")
+
+
 def test_cancelling_before_a_fill_leaves_nothing() -> None:
     """An entry that is cancelled unfilled takes its bracket along."""
     desk = market()

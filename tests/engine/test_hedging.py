@@ -161,15 +161,27 @@ def test_closing_one_position_keeps_the_exits_of_another() -> None:
     ]
 
 
-def test_an_order_whose_position_is_gone_opens_another() -> None:
-    """What was to add to a position that has closed meanwhile opens one of its own."""
+def test_an_order_whose_position_is_gone_is_cancelled() -> None:
+    """What was to add to a position ends with it; a position of its own was not asked for."""
     desk = desk_at()
     first = desk.buy("4")
     adding = desk.buy("6", "LIMIT", limit="98", position_id=first.position_id)
+    other = desk.buy("6", "LIMIT", limit="97")
     desk.close(of(desk, first))
-    desk.tick("97", "98")
+    assert "ORDER_CANCELLED" in desk.happened
+    assert ["CANCELLED", "OPEN"] == [row(desk.now_of(each), "status") for each in (adding, other)]
+
+
+def test_the_rest_of_an_entry_outlives_what_it_has_opened() -> None:
+    """An entry that has filled in part goes on when that part is closed: it opens another."""
+    desk = desk_at()
+    desk.quote("99", "100", size="4")
+    entry = desk.buy("10", "LIMIT", limit="100")
+    desk.close(of(desk, entry))
+    assert "PARTIALLY_FILLED" == row(desk.now_of(entry), "status")
+    desk.tick("99", "100")
     assert ["LONG 6"] == held(desk)
-    assert of(desk, adding).id != first.position_id
+    assert desk.position.id != entry.position_id
 
 
 def test_exits_wait_for_the_fill_of_an_order_that_adds() -> None:

@@ -73,14 +73,73 @@ def test_orders_of_different_leverage_reserve_each_their_own() -> None:
     assert "250" == row(desk.account, "margin_used")
 
 
-def test_the_last_order_that_adds_sets_the_leverage() -> None:
-    """A position has one leverage: that of the order that added last; reducing leaves it."""
+def test_what_is_added_brings_its_own_leverage() -> None:
+    """A position binds what its parts bind, each by the leverage of its order; reducing leaves it.
+
+    6 at leverage 2 and 6 at leverage 6 bind 300 and 100: together 12 at leverage 3.
+    """
     desk = market()
-    desk.buy("4", leverage="2")
-    desk.buy("4", leverage="4")
-    assert ("4", "200") == (row(desk.position, "leverage"), row(desk.account, "margin_used"))
-    desk.sell("2", leverage="10")
-    assert ("4", "150") == (row(desk.position, "leverage"), row(desk.account, "margin_used"))
+    desk.buy("6", leverage="2")
+    desk.buy("6", leverage="6")
+    assert ("3", "400") == (row(desk.position, "leverage"), row(desk.account, "margin_used"))
+    desk.sell("3", leverage="10")
+    assert ("3", "300") == (row(desk.position, "leverage"), row(desk.account, "margin_used"))
+
+
+def test_what_is_added_later_does_not_change_what_is_held() -> None:
+    """Whatever the mark is by then: parts of a CROSS position are marked alike."""
+    desk = market()
+    desk.buy("6", leverage="2")
+    desk.quote("120", "120")
+    before = desk.account.margin_used
+    desk.buy("6", leverage="6")
+    assert before + 120 == desk.account.margin_used
+
+
+def test_the_same_leverage_stays_as_it_is() -> None:
+    """Nothing is rounded where there is nothing to blend."""
+    desk = market()
+    for _ in range(3):
+        desk.buy("1", leverage="7")
+    assert "7" == row(desk.position, "leverage")
+
+
+def test_a_leverage_that_does_not_terminate_is_rounded() -> None:
+    """Every quotient half even to 18 places: 1 by 2 and 2 by 3, and 3 by the sum of the two."""
+    desk = market()
+    desk.buy("1", leverage="2")
+    desk.buy("2", leverage="3")
+    assert "2.571428571428571428" == row(desk.position, "leverage")
+
+
+@pytest.mark.parametrize(
+    ("held", "adding"),
+    [(MarginMode.ISOLATED, MarginMode.CROSS), (MarginMode.CROSS, MarginMode.ISOLATED)],
+)
+def test_a_position_keeps_its_margin_mode(held: MarginMode, adding: MarginMode) -> None:
+    """An order that would add to it in the other mode is refused; one that names none adds."""
+    desk = market()
+    desk.buy("1", margin_mode=held)
+    mode = desk.position.margin_mode
+    with pytest.raises(OrderRejected, match=f"it would add to is {mode}") as refusal:
+        desk.buy("1", margin_mode=adding)
+    assert RejectReason.UNKNOWN == refusal.value.reject_reason
+    desk.buy("1")
+    desk.sell("1", "LIMIT", limit="120", margin_mode=adding)  # it would not add
+    assert f"2 {mode}" == row(desk.position, "quantity margin_mode")
+
+
+def test_other_positions_have_margin_modes_of_their_own() -> None:
+    """Of another symbol, or in a hedging account another one of the same."""
+    desk = market(hedging=True)
+    first = desk.buy("1")
+    desk.buy("1", margin_mode=MarginMode.ISOLATED)
+    desk.quote("1", "1", symbol="EUR/USD")
+    desk.buy("1", symbol="EUR/USD", margin_mode=MarginMode.ISOLATED)
+    modes = [held.margin_mode for held in desk.state.positions.values()]
+    assert ["CROSS", "ISOLATED", "ISOLATED"] == modes
+    with pytest.raises(OrderRejected, match="it would add to is CROSS"):
+        desk.buy("1", position_id=first.position_id, margin_mode=MarginMode.ISOLATED)
 
 
 def test_a_position_after_a_flip_has_the_terms_of_its_order() -> None:
@@ -166,6 +225,20 @@ def test_adding_to_an_isolated_position_gives_it_more() -> None:
     desk.buy("10", leverage="5")
     assert "ISOLATED 105" == row(desk.position, "margin_mode average_entry_price")
     assert "1000 1100 520 580 100" == row(desk.account, FIGURES)
+
+
+def test_adding_leaves_an_isolated_position_what_it_was_given() -> None:
+    """10 at 100 were given 500; 10 more at 60 with leverage 6 bring 100, and nothing is taken.
+
+    The leverage weighs by cost: 1600 at 8/3 are 600. The loss so far does not end the position.
+    """
+    desk = market("10000")
+    desk.buy("10", leverage="2", margin_mode=MarginMode.ISOLATED)
+    desk.quote("60", "60")
+    desk.buy("10", leverage="6")
+    assert "2.666666666666666667 1600" == row(desk.position, "leverage cost_basis")
+    desk.guard()
+    assert [] == desk.happened
 
 
 def test_reducing_an_isolated_position_frees_its_share() -> None:

@@ -84,6 +84,44 @@ def test_it_trades_when_the_market_opens() -> None:
     assert ["101"] == [row(trade, "price") for trade in desk.trades]
 
 
+def test_a_limit_order_takes_when_the_market_opens() -> None:
+    """It has not rested in an open market: at the touch, as on arrival, and not at its limit."""
+    desk = closed()
+    desk.place("BUY 4 LIMIT 100")
+    desk.now += timedelta(hours=17)
+    desk.tick("96", "97")
+    assert [("97", False)] == [(row(trade, "price"), trade.is_maker) for trade in desk.trades]
+
+
+def test_once_it_has_filled_it_rests() -> None:
+    """The rest of an order that took at the opening makes at its limit."""
+    desk = closed()
+    desk.place("BUY 4 LIMIT 100")
+    desk.now += timedelta(hours=17)
+    desk.tick("96", "97", size="3")
+    desk.tick("96", "97", size="3")
+    assert ["97", "100"] == [row(trade, "price") for trade in desk.trades]
+
+
+def test_what_rested_before_the_night_makes_after_it() -> None:
+    """An order that was on the book when the market closed is there when it opens."""
+    desk = Desk(sessions=True)
+    desk.quote("99", "100")
+    desk.place("BUY 4 LIMIT 98")
+    desk.now = EVENING + timedelta(hours=17)
+    desk.tick("96", "97")
+    assert [("98", True)] == [(row(trade, "price"), trade.is_maker) for trade in desk.trades]
+
+
+def test_a_post_only_order_never_takes() -> None:
+    """Not at the opening either: it makes at its limit."""
+    desk = closed()
+    desk.buy("4", "LIMIT", limit="98", post_only=True)
+    desk.now += timedelta(hours=17)
+    desk.tick("96", "97")
+    assert [("98", True)] == [(row(trade, "price"), trade.is_maker) for trade in desk.trades]
+
+
 def test_a_trailing_stop_does_not_follow() -> None:
     """Quotes of a closed market move no stop."""
     desk = closed()

@@ -38,27 +38,19 @@ def test_dividing_by_zero_fails() -> None:
 
 
 def test_exact_arithmetic_fails_rather_than_round() -> None:
-    """In an exact function an operation that would lose a digit raises Inexact."""
-
-    @exact
-    def divide(dividend: Decimal, divisor: Decimal) -> Decimal:
-        return dividend / divisor
-
-    assert Decimal("0.5") == divide(Decimal(1), Decimal(2))
-    with pytest.raises(Inexact):
-        divide(Decimal(1), Decimal(3))
+    """In the exact context an operation that would lose a digit raises Inexact."""
+    with exact():
+        assert Decimal("0.5") == Decimal(1) / Decimal(2)
+        with pytest.raises(Inexact):
+            Decimal(1) / Decimal(3)
 
 
 def test_exact_arithmetic_does_not_depend_on_the_caller() -> None:
-    """An exact function keeps every digit in a context that would not, and leaves it in place."""
+    """It keeps every digit inside a context that would not, and leaves that in place."""
     digits = Decimal("9" * 40)
-
-    @exact
-    def add(left: Decimal, right: Decimal) -> Decimal:
-        return left + right
-
     with localcontext(Context(prec=3)):
-        assert Decimal("1" + "9" * 39 + "8") == add(digits, digits)
+        with exact():
+            assert Decimal("1" + "9" * 39 + "8") == digits + digits
         assert Decimal("2.00E+40") == digits + digits
 
 

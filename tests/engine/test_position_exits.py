@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from providers.errors import OrderRejected
+from providers.errors import OrderRejected, PositionNotFound
 from providers.models import Order, RejectReason
 from tests.engine.desk import Desk, row
 
@@ -144,6 +144,56 @@ def test_hedged_positions_have_their_own_exits() -> None:
     desk.protect(second, stop_loss="80")
     desk.protect(second, stop_loss="85")
     assert ["SELL STOP 90 - 10 OPEN", "SELL STOP 85 - 4 OPEN"] == shown(desk.resting)
+
+
+def test_an_exit_that_the_market_has_reached_comes_first() -> None:
+    """Moved before the market clock has seen the quote, a stop-loss still trades on it: there is
+    no position left.
+    """
+    desk = holding()
+    position = desk.protect(desk.position, stop_loss="90")
+    desk.quote("89", "90")
+    with pytest.raises(PositionNotFound):
+        desk.protect(position, stop_loss="80")
+    assert ["89"] == [row(trade, "price") for trade in desk.trades[1:]]
+
+
+def test_a_stop_loss_under_way_cannot_be_moved() -> None:
+    """Once it has triggered it is a MARKET order; a take-profit can still be set beside it."""
+    desk = holding()
+    desk.protect(desk.position, stop_loss="90")
+    desk.tick("89", "90", size="4")
+    with pytest.raises(OrderRejected, match="has triggered") as refusal:
+        desk.protect(desk.position, stop_loss="80")
+    assert RejectReason.UNKNOWN == refusal.value.reject_reason
+    desk.protect(desk.position, take_profit="110")
+    assert ["SELL STOP 90 - 6 PARTIALLY_FILLED", "SELL LIMIT - 110 6 OPEN"] == shown(desk.resting)
+
+
+@pytest.mark.parametrize(("quantity", "fits"), [("10", True), ("11", False)])
+def test_an_exit_cannot_be_made_larger_than_its_position(quantity: str, fits: bool) -> None:
+    """As for a close: more than is held is INVALID_QUANTITY."""
+    desk = holding()
+    desk.protect(desk.position, take_profit="110")
+    leg = desk.modify(desk.resting[0], quantity="6")
+    if fits:
+        assert "10" == row(desk.modify(leg, quantity=quantity), "remaining_quantity")
+        return
+    with pytest.raises(OrderRejected, match="The position holds 10, less than 11") as refusal:
+        desk.modify(leg, quantity=quantity)
+    assert RejectReason.INVALID_QUANTITY == refusal.value.reject_reason
+
+
+def test_two_exits_both_meet_the_quote_that_one_of_them_fills_on() -> None:
+    """What shrinks before it has met a quote meets it all the same.
+
+    The older stop sells 3 of 10 and so shrinks the younger to 7, which then sells 3 of its own.
+    """
+    desk = holding()
+    for _ in range(2):
+        desk.sell("10", "STOP", stop="90", reduce_only=True)
+    desk.tick("89", "90", size="3")
+    assert ["3", "3"] == [row(trade, "quantity") for trade in desk.trades[1:]]
 
 
 # Closing

@@ -319,13 +319,16 @@ def test_a_close_leaves_the_one_before() -> None:
 
 
 def test_closes_never_sell_more_than_is_held() -> None:
-    """Two closes of the whole position: what one has sold the other cannot sell again."""
+    """Two closes of the whole position: what one has sold the other cannot sell again.
+
+    The first sells 6 of 10. The second shrinks to the other 4, still meets the same quote and sells
+    them, so that nothing is left for the first.
+    """
     desk = held()
     first = desk.close(desk.position, limit="105")
     second = desk.close(desk.position, limit="104", keep_exits=True)
     desk.tick("105", "106", size="6")
-    desk.tick("105", "106", size="6")
-    assert ["FILLED 10 0", "CANCELLED 0 4"] == [
+    assert ["CANCELLED 6 4", "FILLED 4 0"] == [
         row(desk.now_of(order), "status filled_quantity remaining_quantity")
         for order in (first, second)
     ]
