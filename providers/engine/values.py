@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from typing import Any, TypeVar, cast
 
-from pydantic import BaseModel
+from providers.models import Model
 
-M = TypeVar("M", bound=BaseModel)
+M = TypeVar("M", bound=Model)
 
 
 def trusted(model: type[M]) -> type[M]:
