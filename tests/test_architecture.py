@@ -33,17 +33,19 @@ ROOMS = {
     "contract_tests": {"requirements", "time_shift"},
 }
 
-PORTS = ("providers.base", "providers.models", "providers.errors")
+VALUES = ("providers.models", "providers.values", "providers.errors")
+PORTS = ("providers.base", *VALUES)
 # What a module may import from this project besides its own package; the longest prefix counts.
 MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "handlers": ("handlers", *PORTS),
     "handlers.app": ("handlers", *PORTS, "providers.registry"),
     "providers": PORTS,
     "providers.models": (),
+    "providers.values": ("providers.models",),
     "providers.errors": ("providers.models",),
     "providers.base": ("providers.models", "providers.errors"),
     "providers.registry": ("providers",),
-    "providers.engine": ("providers.engine", "providers.models", "providers.errors"),
+    "providers.engine": ("providers.engine", *VALUES),
     "providers.market_data": ("providers.market_data", *PORTS),
     "providers.paper": ("providers.paper", "providers.engine", *PORTS),
     "contract_tests": ("contract_tests",),
@@ -117,7 +119,7 @@ def test_imports_point_in_the_allowed_directions() -> None:
 
 
 def test_engine_is_pure() -> None:
-    """The engine imports nothing but itself, models, errors and the standard library."""
+    """The engine imports nothing but itself, values, errors and the standard library."""
     foreign = [
         f"{found.module} -> {found.target}"
         for found in IMPORTS

@@ -19,7 +19,6 @@ from typing import Any
 from providers.engine.money import ZERO, exact, quotient, trim
 from providers.engine.reserves import Reserves, Resting, leverage_of
 from providers.engine.state import AccountState, Ledger
-from providers.engine.values import trusted
 from providers.engine.world import World, touch
 from providers.models import (
     Account,
@@ -30,6 +29,7 @@ from providers.models import (
     Quote,
     Side,
 )
+from providers.values import trusted
 
 new_account = trusted(Account)
 

@@ -21,7 +21,6 @@ from providers.engine.money import ZERO, exact, is_multiple
 from providers.engine.state import TERMINAL, AccountState
 from providers.engine.trailing import anchored, follow, trails
 from providers.engine.turn import Turn
-from providers.engine.values import trusted
 from providers.engine.world import Decision, World
 from providers.errors import OrderNotModifiable, OrderRejected, PositionNotFound
 from providers.models import (
@@ -39,6 +38,7 @@ from providers.models import (
     TimeInForce,
     TrailingType,
 )
+from providers.values import trusted
 
 trusted_order = trusted(Order)
 

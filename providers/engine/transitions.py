@@ -19,7 +19,6 @@ from providers.engine.margin import DIRECTION, cost, isolated
 from providers.engine.money import ZERO, quotient, trim
 from providers.engine.reserves import leverage_of
 from providers.engine.turn import Turn
-from providers.engine.values import trusted
 from providers.models import (
     MarginMode,
     Order,
@@ -29,6 +28,7 @@ from providers.models import (
     PositionSide,
     Trade,
 )
+from providers.values import trusted
 
 new_trade = trusted(Trade)
 new_position = trusted(Position)
