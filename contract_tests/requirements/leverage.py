@@ -229,8 +229,7 @@ def cross_account_is_liquidated(api: Api) -> None:
     """Open orders are cancelled before the position is closed, and more than nothing is left."""
     mine = api.lab.nervous()
     mine.require("cross_margin")
-    equity = mine.account()["equity"]
-    position, resting = _until_liquidated(mine, highest(mine))
+    equity, position, resting = _until_liquidated(mine, highest(mine))
     trades = _closing(mine, position)
     cancelled = mine.order(resting["id"])
     equal(cancelled["status"], "CANCELLED", "the order that rested")
@@ -242,16 +241,17 @@ def cross_account_is_liquidated(api: Api) -> None:
     equal(account["margin_used"], ZERO, "margin_used when all is closed")
 
 
-def _until_liquidated(api: Api, leverage: Decimal) -> tuple[Body, Body]:
-    """A position of the whole account that was liquidated, and an order that rested beside it.
+def _until_liquidated(api: Api, leverage: Decimal) -> tuple[Decimal, Body, Body]:
+    """The equity, a position of all of it that was liquidated, and an order that rested beside it.
 
     Whichever way the market goes: long and short are tried in turn.
     """
     for side in [way_in for way_in, _ in sides(api)] * ROUNDS:
+        equity = api.account()["equity"]
         resting = api.rest(symbol=api.market.second.symbol, leverage=plain(leverage))
         position = _all_in(api, side, leverage)
         if _gone(api, [position], within=PATIENCE / ROUNDS):
-            return position, resting
+            return equity, position, resting
         api.clean_up()
     raise NotExercised("the market did not move far enough: no position is liquidated")
 

@@ -13,7 +13,7 @@ from providers.engine.trailing import follow, trails
 from providers.engine.transitions import fill
 from providers.engine.turn import Turn
 from providers.engine.world import World
-from providers.models import Order, OrderStatus, RejectReason
+from providers.models import Order, OrderStatus, RejectReason, TimeInForce
 
 
 def arrive(turn: Turn, order: Order) -> Order:
@@ -112,8 +112,10 @@ def trail(turn: Turn, order: Order) -> Order:
 
 
 def capped(turn: Turn, order: Order, at: Fill | None) -> Fill | None:
-    """The fill of a reduce-only order cut to what it reduces; nothing is left of it at zero."""
+    """The fill of a reduce-only order cut to what it reduces; an FOK order is not cut."""
     if at is None or not order.reduce_only:
         return at
     quantity: Decimal = min(at.quantity, room(turn, order))
+    if order.time_in_force is TimeInForce.FOK and quantity < at.quantity:
+        return None
     return Fill(at.price, quantity, at.is_maker) if quantity else None

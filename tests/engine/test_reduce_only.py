@@ -120,6 +120,7 @@ def test_raised_above_the_position_it_is_still_capped() -> None:
 
 
 def test_all_or_nothing_is_judged_by_the_order() -> None:
-    """A reduce-only FOK of what is held fills."""
+    """A reduce-only FOK of what is held fills; of one for more nothing does."""
     desk = holding()
+    assert "CANCELLED 11 0 11" == row(desk.sell("11", tif="FOK", reduce_only=True), SEEN)
     assert "FILLED" == row(desk.sell("10", tif="FOK", reduce_only=True), "status")
