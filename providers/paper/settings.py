@@ -5,9 +5,9 @@ from __future__ import annotations
 from datetime import timedelta
 from decimal import Decimal
 from enum import StrEnum
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator, Field, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from providers.models import PositionMode
@@ -111,3 +111,16 @@ class PaperSettings(BaseSettings):
         description="Answer every call with a failure, to try a client against it: unavailable"
         " (503), rate_limited (429), provider_error (502), crash (500) or unsupported (501).",
     )
+
+    @model_validator(mode="after")
+    def _margins_bear(self) -> Self:
+        """What is opened at the highest leverage must not be liquidated, and the exchange must get
+        out of what it liquidates before the margin of an ISOLATED position is used up.
+        """
+        if self.leverage > self.max_leverage:
+            raise ValueError("leverage must not exceed max_leverage")
+        if self.maintenance * self.max_leverage >= 1:
+            raise ValueError("maintenance must be below 1 / max_leverage")
+        if self.slippage > self.maintenance:
+            raise ValueError("slippage must not exceed maintenance")
+        return self

@@ -59,8 +59,8 @@ def test_defaults() -> None:
         ("latency", "0.25", timedelta(milliseconds=250)),
         ("position_mode", "HEDGING", PositionMode.HEDGING),
         ("leverage", "3", Decimal(3)),
-        ("max_leverage", "50", Decimal(50)),
-        ("maintenance", "0.05", Decimal("0.05")),
+        ("max_leverage", "40", Decimal(40)),
+        ("maintenance", "0.04", Decimal("0.04")),
         ("market_hours", "sessions", MarketHours.SESSIONS),
         ("seed", "-7", -7),
         ("volatility", "0", Decimal(0)),
@@ -109,3 +109,26 @@ def test_an_interval_is_a_number_of_seconds(monkeypatch: pytest.MonkeyPatch, tex
     monkeypatch.setenv(f"{PREFIX}TICK_INTERVAL", text)
     with pytest.raises(ValidationError, match="tick_interval"):
         PaperSettings()
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"leverage": "21"}, "leverage must not exceed max_leverage"),
+        ({"maintenance": "0.05"}, "maintenance must be below 1 / max_leverage"),
+        ({"slippage": "0.021"}, "slippage must not exceed maintenance"),
+    ],
+)
+def test_margins_that_cannot_bear_are_refused(options: dict[str, str], message: str) -> None:
+    """A position is never liquidated by being opened, nor closed for more than its margin."""
+    with pytest.raises(ValidationError, match=message):
+        PaperSettings.model_validate(options)
+
+
+@pytest.mark.parametrize(
+    "options", [{"leverage": "20"}, {"maintenance": "0.0499"}, {"slippage": "0.02"}]
+)
+def test_the_bounds_themselves_are_allowed(options: dict[str, str]) -> None:
+    """As far as each goes alone."""
+    ((name, value),) = options.items()
+    assert Decimal(value) == getattr(PaperSettings.model_validate(options), name)
