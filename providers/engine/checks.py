@@ -36,6 +36,9 @@ class Refusal:
     message: str
 
 
+PRICES = ("limit_price", "stop_price", "stop_loss", "take_profit")
+
+
 def refusal_of(state: AccountState, order: Order, world: World) -> Refusal | None:
     """Why a new order cannot be accepted, or None: the first that applies."""
     instrument = world.instrument(order.symbol)
@@ -60,10 +63,11 @@ def refusal_of_change(
 ) -> Refusal | None:
     """Why a working order cannot become the changed one, or None."""
     moved = order.limit_price != changed.limit_price
+    repriced = any(getattr(order, name) != getattr(changed, name) for name in PRICES)
     return (
         off_step(changed, world)
         or grown_beyond(state, order, changed)
-        or misplaced_exits(changed, world)
+        or (misplaced_exits(changed, world) if repriced else None)
         or (would_take(changed, world) if moved else None)
         or unaffordable(state, changed, world, replaced(state, order, changed, world))
     )
@@ -77,7 +81,7 @@ def off_step(order: Order, world: World) -> Refusal | None:
         if quantity is not None and not is_multiple(quantity, instrument.quantity_increment):
             message = f"{name} must be a multiple of {instrument.quantity_increment:f}"
             return Refusal(RejectReason.INVALID_QUANTITY, message)
-    for name in ("limit_price", "stop_price", "stop_loss", "take_profit"):
+    for name in PRICES:
         price: Decimal | None = getattr(order, name)
         if price is not None and not is_multiple(price, instrument.price_increment):
             message = f"{name} must be a multiple of {instrument.price_increment:f}"

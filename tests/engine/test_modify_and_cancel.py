@@ -185,6 +185,17 @@ def test_a_refused_change_leaves_the_order_as_it_was(
     assert "980" == row(desk.account, "margin_used")
 
 
+def test_exits_are_judged_when_they_are_set() -> None:
+    """The market may since have passed them: a change of the quantity alone is none of theirs."""
+    desk = Desk()
+    desk.quote("99", "100")
+    order = desk.sell("4", "TRAILING_STOP", trailing_distance="5", stop_loss="103")
+    desk.tick("119", "120")
+    assert "3" == row(desk.modify(order, quantity="3"), "quantity")
+    with pytest.raises(OrderRejected, match="stop_loss lies on the wrong side of the entry, 119"):
+        desk.modify(order, stop_loss="104")
+
+
 def test_a_change_reserves_the_difference() -> None:
     """What an order reserves follows its change, up or down."""
     desk = market("1000")
