@@ -155,8 +155,8 @@ def test_a_group_of_brackets() -> None:
     ],
 )
 def test_scenario_binance_oco(path: list[str], then: list[str], balance: str) -> None:
-    """Binance's SELL OCO: a limit above the last price and a stop below it; at the stop, or when
-    the limit trades, the other order is cancelled.
+    """Binance's SELL OCO: a limit above the last price and a stop below it; when one trades the
+    other is cancelled. (There a stop that triggers cancels already; here it trades at once.)
 
     Source: Binance Spot API documentation, New OCO, price restrictions: SELL orders need
     limit price > last price > stop price; either order that trades cancels the other.

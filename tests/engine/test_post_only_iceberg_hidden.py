@@ -129,9 +129,9 @@ def test_a_slice_is_in_lots() -> None:
 def test_scenario_binance_iceberg() -> None:
     """Binance's icebergQty: an order of 10 that shows 3 trades in 3, 3, 3 and 1.
 
-    Source: Binance Spot API documentation, FAQ on iceberg orders: `icebergQty` is the quantity
-    visible in the book, and when a part has filled completely the next one is shown, up to what
-    remains; an iceberg is GTC.
+    Source: Binance Spot API documentation, New order and Terminology, `icebergQty`: the quantity
+    that the book shows of a LIMIT order; when it has filled the next part is shown, up to what
+    remains. Such an order is GTC.
     """
     desk = Desk()
     desk.quote("99", "100", symbol="BTC/USD")
