@@ -11,7 +11,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
@@ -273,8 +273,12 @@ class Desk:
 
     def _do(self, decision: Decision[T]) -> T:
         self.happened = [event.name for event in decision.events]
+        whole = copied(self.state)
+        whole.apply_all(decision.events)
         for event in decision.events:
             self._note(event)
+        assert picture(self.state) == picture(whole)
+        self._adds_up(decision.events)
         if isinstance(decision.result, TradingError):
             raise decision.result
         return decision.result
@@ -294,6 +298,13 @@ class Desk:
             self.trades.append(entity)
         elif isinstance(entity, Notice):
             self.notices.append(entity)
+
+    def _adds_up(self, events: Sequence[Event]) -> None:
+        """What a decision says of the account is the account; deposits never change."""
+        assert self.state.ledger.deposits == self.opening.ledger.deposits
+        assert isinstance(self.state.ledger.warned, bool)
+        if events and events[-1].shown is not None:
+            assert events[-1].shown == self.account
 
     def _new_id(self, prefix: str) -> str:
         self._made += 1
@@ -371,6 +382,13 @@ def plain(value: Decimal) -> str:
 
 def _decimal(text: str | None) -> Decimal | None:
     return None if text is None else Decimal(text)
+
+
+def copied(state: AccountState) -> AccountState:
+    """The account again, its indexes built anew."""
+    return AccountState(
+        state.account, state.ledger, state.last_time, dict(state.orders), dict(state.positions)
+    )
 
 
 def picture(state: AccountState) -> dict[str, Any]:

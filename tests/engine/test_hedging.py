@@ -172,6 +172,15 @@ def test_an_order_whose_position_is_gone_is_cancelled() -> None:
     assert ["CANCELLED", "OPEN"] == [row(desk.now_of(each), "status") for each in (adding, other)]
 
 
+def test_an_order_outlives_a_part_of_its_position() -> None:
+    """What was to add to a position stays as long as some of it is held."""
+    desk = desk_at()
+    first = desk.buy("4")
+    adding = desk.buy("6", "LIMIT", limit="98", position_id=first.position_id)
+    desk.close(of(desk, first), "3")
+    assert "OPEN" == row(desk.now_of(adding), "status")
+
+
 def test_the_rest_of_an_entry_outlives_what_it_has_opened() -> None:
     """An entry that has filled in part goes on when that part is closed: it opens another."""
     desk = desk_at()

@@ -93,6 +93,16 @@ def test_a_limit_order_takes_when_the_market_opens() -> None:
     assert [("97", False)] == [(row(trade, "price"), trade.is_maker) for trade in desk.trades]
 
 
+def test_what_rests_in_an_open_market_makes() -> None:
+    """In the evening crypto and forex trade, whatever stocks do."""
+    desk = closed()
+    for symbol in ("EUR/USD", "BTC/USD"):
+        desk.quote("99", "100", symbol=symbol)
+        desk.place(f"BUY 4 LIMIT 98 of {symbol}")
+        desk.tick("96", "97", symbol=symbol)
+    assert [("98", True)] * 2 == [(row(trade, "price"), trade.is_maker) for trade in desk.trades]
+
+
 def test_once_it_has_filled_it_rests() -> None:
     """The rest of an order that took at the opening makes at its limit."""
     desk = closed()

@@ -108,7 +108,8 @@ def test_less_than_what_has_filled_is_refused() -> None:
     order = partly_filled(desk)
     with pytest.raises(InvalidValue, match="10 has already filled") as refusal:
         desk.modify(order, quantity="9")
-    assert "quantity" == (refusal.value.details or {})["field"]
+    details = refusal.value.details or {}
+    assert ("quantity", "9") == (details["field"], details["provided"])
     assert order == desk.orders[order.id]
 
 
@@ -158,8 +159,11 @@ def test_a_triggered_stop_cannot_be_moved() -> None:
     """A stop that has triggered is over: its stop_price is not modifiable, its limit still is."""
     desk = market()
     order = desk.buy("4", "STOP_LIMIT", stop="95", limit="98")
-    with pytest.raises(OrderNotModifiable, match="its stop has triggered"):
+    with pytest.raises(
+        OrderNotModifiable, match="cannot be modified: its stop has triggered$"
+    ) as no:
         desk.modify(order, stop_price="97")
+    assert order.id == (no.value.details or {})["id"]
     assert "97" == row(desk.modify(order, limit_price="97"), "limit_price")
 
 

@@ -153,8 +153,9 @@ def test_an_exit_that_the_market_has_reached_comes_first() -> None:
     desk = holding()
     position = desk.protect(desk.position, stop_loss="90")
     desk.quote("89", "90")
-    with pytest.raises(PositionNotFound):
+    with pytest.raises(PositionNotFound) as refusal:
         desk.protect(position, stop_loss="80")
+    assert position.id == (refusal.value.details or {})["id"]
     assert ["89"] == [row(trade, "price") for trade in desk.trades[1:]]
 
 
@@ -163,7 +164,9 @@ def test_a_stop_loss_under_way_cannot_be_moved() -> None:
     desk = holding()
     desk.protect(desk.position, stop_loss="90")
     desk.tick("89", "90", size="4")
-    with pytest.raises(OrderRejected, match="has triggered") as refusal:
+    with pytest.raises(
+        OrderRejected, match="^The stop-loss has triggered and is being executed$"
+    ) as refusal:
         desk.protect(desk.position, stop_loss="80")
     assert RejectReason.UNKNOWN == refusal.value.reject_reason
     desk.protect(desk.position, take_profit="110")

@@ -7,7 +7,7 @@ from decimal import Decimal
 import pytest
 
 from providers.errors import OrderRejected
-from providers.models import RejectReason
+from providers.models import Order, RejectReason
 from tests.engine.desk import Desk, row
 
 HELD = "side quantity average_entry_price cost_basis realized_pnl"
@@ -318,6 +318,34 @@ def test_a_close_leaves_the_one_before() -> None:
     assert ["OPEN", "OPEN"] == [row(desk.now_of(order), "status") for order in (first, second)]
 
 
+def test_in_a_netting_account_an_entry_outlives_the_position() -> None:
+    """The rest of an order that has added to a position stays when that is closed."""
+    desk = held()
+    desk.quote("99", "100", size="4")
+    order = desk.buy("10", "LIMIT", limit="100")
+    desk.quote("99", "101")
+    desk.close(desk.position)
+    assert "PARTIALLY_FILLED" == row(desk.now_of(order), "status")
+
+
+def test_a_close_comes_after_what_it_cancels() -> None:
+    """Its times are later than those of the exits, so that the log stays in order."""
+    desk = held()
+    desk.protect(desk.position, stop_loss="50", take_profit="150")
+    order = desk.close(desk.position, limit="105")
+    assert order.created_at == order.updated_at
+    assert order.created_at > max(event.at for event in desk.log if event.name == "ORDER_CANCELLED")
+
+
+def test_what_shrinks_and_ends_comes_oldest_first() -> None:
+    """The reduce-only orders of a position that is closed end in the order they were made in."""
+    desk = held()
+    made = [desk.close(desk.position, limit=str(105 + i)).id for i in range(9)]
+    desk.close(desk.position)
+    ended = [event.entity for event in desk.log if event.name == "ORDER_CANCELLED"]
+    assert made == [order.id for order in ended if isinstance(order, Order)]
+
+
 def test_closes_never_sell_more_than_is_held() -> None:
     """Two closes of the whole position: what one has sold the other cannot sell again.
 
@@ -328,6 +356,9 @@ def test_closes_never_sell_more_than_is_held() -> None:
     first = desk.close(desk.position, limit="105")
     second = desk.close(desk.position, limit="104", keep_exits=True)
     desk.tick("105", "106", size="6")
+    assert [("105", True), ("104", True)] == [
+        (row(trade, "price"), trade.is_maker) for trade in desk.trades[1:]
+    ]
     assert ["CANCELLED 6 4", "FILLED 4 0"] == [
         row(desk.now_of(order), "status filled_quantity remaining_quantity")
         for order in (first, second)

@@ -39,7 +39,7 @@ from providers.models import (
     Trade,
 )
 from tests.engine.auditor import Auditor
-from tests.engine.desk import INSTRUMENTS, OPENING, picture
+from tests.engine.desk import INSTRUMENTS, OPENING, copied, picture
 
 T = TypeVar("T")
 
@@ -129,10 +129,7 @@ class WatchedAccount(RuleBasedStateMachine):
 
     def _read_back(self) -> AccountState:
         """The account as a store would rebuild it from its rows."""
-        state = self.state
-        return AccountState(
-            state.account, state.ledger, state.last_time, dict(state.orders), dict(state.positions)
-        )
+        return copied(self.state)
 
     def _world(self) -> World:
         return World(
