@@ -465,6 +465,7 @@ def test_an_exit_added_to_what_only_reduces_waits() -> None:
         ({"take_profit": "98"}, "take_profit"),
         ({"limit_price": "90"}, "limit_price"),
         ({"limit_price": "110"}, "limit_price"),
+        ({"limit_price": "97", "stop_loss": "98"}, "stop_loss"),
     ],
 )
 def test_a_change_to_the_wrong_side_is_refused(changes: dict[str, str], field: str) -> None:

@@ -274,8 +274,8 @@ class Exchange(WatchedAccount):
         happens.
         """
         self._all_meet()
-        assert self._all_meet() == 0
         self._margin_is_guarded()
+        assert self._all_meet() == 0
         for order in self.state.orders.values():
             assert order.expires_at is None or order.expires_at > self.now
             if not self.sessions:
