@@ -7,7 +7,8 @@ from decimal import Decimal
 from providers.engine.book import end, room
 from providers.engine.exits import follow_fill
 from providers.engine.fills import IMMEDIATE, Fill, due, fill_for, marketable, rests, triggers
-from providers.engine.liquidation import liquidate, used_up
+from providers.engine.liquidation import liquidate, used_up, within_margin
+from providers.engine.margin import DIRECTION, isolated
 from providers.engine.state import TERMINAL
 from providers.engine.trailing import follow, trails
 from providers.engine.transitions import fill
@@ -88,7 +89,7 @@ def execute(turn: Turn, order: Order, *, resting: bool) -> Order:
     at = capped(turn, order, fill_for(order, turn.world, resting=resting))
     if at is None:
         return order
-    filled, position = fill(turn, order, at)
+    filled, position = fill(turn, order, bounded(turn, order, at))
     follow_fill(turn, filled, at.quantity, position)
     return turn.order(order.id) or filled
 
@@ -109,6 +110,17 @@ def trail(turn: Turn, order: Order) -> Order:
     if moved is order:
         return order
     return turn.order_event("ORDER_MODIFIED", moved.evolve(updated_at=turn.stamp()))
+
+
+def bounded(turn: Turn, order: Order, at: Fill) -> Fill:
+    """The fill at a price that the ISOLATED position it reduces can pay.
+
+    A limit may lie beyond that where the market has leapt over both; a better price keeps it.
+    """
+    held = turn.position_for(order)
+    if held is None or not isolated(held) or held.side is DIRECTION[order.side]:
+        return at
+    return Fill(within_margin(at.price, held, turn.world), at.quantity, at.is_maker)
 
 
 def capped(turn: Turn, order: Order, at: Fill | None) -> Fill | None:

@@ -125,7 +125,12 @@ def liquidate(turn: Turn, position: Position) -> None:
 
 def liquidation_price(world: World, position: Position) -> Decimal:
     """The mark, or the last tick at which the margin of an ISOLATED position still suffices."""
-    price, side = present_mark(world, position), EXIT_SIDE[position.side]
+    return within_margin(present_mark(world, position), position, world)
+
+
+def within_margin(price: Decimal, position: Position, world: World) -> Decimal:
+    """The price, or the last tick before it at which a position that it closes can pay its loss."""
+    side = EXIT_SIDE[position.side]
     last = exit_price(position, ZERO) if isolated(position) else None
     if last is None or not worse(price, last, side):
         return price

@@ -182,11 +182,23 @@ class Auditor:
         rested = self._rests_since[order.id] < quote.timestamp and self._could_make(order)
         assert trade.is_maker is (rested and order.limit_price is not None)
         assert not (order.post_only and not trade.is_maker)
-        assert trade.price == (order.limit_price if trade.is_maker else self._taken(order))
+        price = Fraction(order.limit_price or 0) if trade.is_maker else self._taken(order)
+        assert trade.price == self._payable(order, price)
         if order.limit_price is not None:
             lowest, highest = sorted((order.limit_price, self.touch(order)))
             bought = order.side is Side.BUY
             assert order.limit_price == (highest if bought else lowest)
+
+    def _payable(self, order: Order, price: Fraction) -> Fraction:
+        """The price, or the tick before it at which an ISOLATED position can pay its loss."""
+        held = self.books.holdings.get(self.key(order))
+        sign = 1 if order.side is Side.SELL else -1
+        if held is None or not held.isolated or held.quantity * sign < 0:
+            return price
+        last = rounded((abs(held.cost) - sign * held.own_margin()) / abs(held.quantity))
+        ticks = last / Fraction(INSTRUMENTS[order.symbol].price_increment)
+        whole = (-(-ticks // 1) if sign > 0 else ticks // 1) * last / ticks
+        return max(price, whole) if sign > 0 else min(price, whole)
 
     def _taken(self, order: Order) -> Fraction:
         """The touch and the slippage, in whole ticks against the order, within its limit."""

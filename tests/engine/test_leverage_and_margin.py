@@ -241,6 +241,21 @@ def test_adding_leaves_an_isolated_position_what_it_was_given() -> None:
     assert [] == desk.happened
 
 
+def test_a_leap_over_its_limit_costs_an_isolated_position_no_more_than_its_margin() -> None:
+    """A sale rests at 90 when the market leaps over it, from 80 to 150, and an older purchase goes
+    on there: 4 at 80 and 6 at 150 are 10 at 122. With leverage 2 they can pay a loss down to 61,
+    with leverage 5 only down to 97.60: that is what the sale gets.
+    """
+    for leverage, price in (("2", "90"), ("5", "97.6")):
+        desk = market("10000")
+        desk.quote("80", "80", size="4")
+        desk.buy("10", leverage=leverage, margin_mode=MarginMode.ISOLATED)
+        desk.sell("10", "LIMIT", limit="90")
+        desk.tick("150", "150")
+        assert ["80", "150", price] == [row(trade, "price") for trade in desk.trades]
+        assert {} == desk.state.positions
+
+
 def test_reducing_an_isolated_position_frees_its_share() -> None:
     """Half the position gone, half of what it was given is free, with what it made."""
     desk = market()
