@@ -277,7 +277,7 @@ class Desk:
         whole.apply_all(decision.events)
         for event in decision.events:
             self._note(event)
-        assert picture(self.state) == picture(whole)
+        assert picture(self.state) == picture(whole) == picture(copied(whole))
         self._adds_up(decision.events)
         if isinstance(decision.result, TradingError):
             raise decision.result

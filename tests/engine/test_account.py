@@ -300,3 +300,43 @@ def test_a_refusal_changes_nothing_else() -> None:
         desk.buy("11", "LIMIT", limit="98")
     assert figures == desk.account
     assert ({}, {}) == (desk.state.orders, desk.state.positions)
+
+
+def test_every_symbol_reserves() -> None:
+    """What the open orders of two symbols bind adds up."""
+    desk = market()
+    desk.quote("1", "2", symbol="EUR/USD")
+    desk.place("BUY 10 LIMIT 98")
+    desk.place("BUY 10 LIMIT 1 of EUR/USD")
+    assert "990" == row(desk.account, "margin_used")
+
+
+def test_a_limit_reserves_no_more_than_it_can_cost() -> None:
+    """A BUY far below the market needs its limit, not the ask."""
+    desk = market("900")
+    assert "OPEN" == row(desk.place("BUY 10 LIMIT 90"), "status")
+
+
+def test_a_stop_below_the_market_needs_what_it_will_pay() -> None:
+    """A BUY stop that is reached already pays the ask of 100, not the bid of 99 nor its stop."""
+    desk = market("995")
+    with pytest.raises(OrderRejected, match="needs 1000 USD"):
+        desk.place("BUY 10 STOP 90")
+
+
+def test_the_smallest_want_of_margin_is_one() -> None:
+    """Half a dollar is missing where nothing is left."""
+    desk = market("980")
+    desk.quote("0.4", "0.5", symbol="EUR/USD")
+    desk.place("BUY 10 LIMIT 98")
+    with pytest.raises(OrderRejected, match="needs 0.5 USD of margin and 0 USD are available"):
+        desk.place("BUY 1 of EUR/USD")
+
+
+def test_a_triggered_stop_limit_reserves_at_its_limit() -> None:
+    """Before, it might sell at its stop; once triggered and passed, only at its limit."""
+    desk = market()
+    desk.place("SELL 10 STOP_LIMIT 95 94")
+    assert "950" == row(desk.account, "margin_used")
+    desk.tick("90", "91")
+    assert "940" == row(desk.account, "margin_used")

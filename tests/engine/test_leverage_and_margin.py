@@ -138,8 +138,10 @@ def test_other_positions_have_margin_modes_of_their_own() -> None:
     desk.buy("1", symbol="EUR/USD", margin_mode=MarginMode.ISOLATED)
     modes = [held.margin_mode for held in desk.state.positions.values()]
     assert ["CROSS", "ISOLATED", "ISOLATED"] == modes
-    with pytest.raises(OrderRejected, match="it would add to is CROSS"):
-        desk.buy("1", position_id=first.position_id, margin_mode=MarginMode.ISOLATED)
+    second = desk.state.positions[list(desk.state.positions)[1]]
+    for position_id, mode in ((first.position_id, "ISOLATED"), (second.id, "CROSS")):
+        with pytest.raises(OrderRejected, match="it would add to is"):
+            desk.buy("1", position_id=position_id, margin_mode=mode)
 
 
 def test_a_position_after_a_flip_has_the_terms_of_its_order() -> None:

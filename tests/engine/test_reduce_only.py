@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 
 from providers.errors import OrderRejected
@@ -124,3 +126,35 @@ def test_all_or_nothing_is_judged_by_the_order() -> None:
     desk = holding()
     assert "CANCELLED 11 0 11" == row(desk.sell("11", tif="FOK", reduce_only=True), SEEN)
     assert "FILLED" == row(desk.sell("10", tif="FOK", reduce_only=True), "status")
+
+
+def test_resting_it_makes() -> None:
+    """What a reduce-only order fills from the book is a maker's fill, also when it is cut."""
+    desk = holding()
+    desk.sell("30", "LIMIT", limit="105", reduce_only=True)
+    desk.tick("106", "107")
+    assert ("105", True) == (row(desk.trades[-1], "price"), desk.trades[-1].is_maker)
+
+
+def test_the_answer_is_what_has_become_of_it() -> None:
+    """A MARKET sale takes 6 of 10; a sale at rest, which shrinks to the other 4, meets the same
+    quote and sells them, so that the first is over before it is answered.
+    """
+    desk = holding()
+    desk.sell("10", "LIMIT", limit="105", reduce_only=True)
+    desk.quote("105", "106", size="6")
+    assert "CANCELLED 10 6 4" == row(desk.sell("10", reduce_only=True), SEEN)
+    assert {} == desk.state.positions
+
+
+def test_a_day_order_that_is_over_does_not_trade_again() -> None:
+    """Shrunk by the fill of another when its day is over, it expires rather than meet the quote."""
+    desk = holding()
+    first = desk.sell("4", "LIMIT", limit="105", reduce_only=True)
+    second = desk.sell("10", "LIMIT", limit="104", reduce_only=True, tif="DAY")
+    desk.now += timedelta(days=1)
+    desk.quote("105", "106")
+    desk.cancel(first)  # comes too late
+    assert ["FILLED 4", "EXPIRED 0"] == [
+        row(desk.now_of(order), "status filled_quantity") for order in (first, second)
+    ]
