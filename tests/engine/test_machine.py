@@ -187,10 +187,10 @@ class Exchange(WatchedAccount):
         """Give a position exits, or move those it has."""
         held = list(self.state.positions.values())
         exits = ModifyPositionRequest(stop_loss=stop_loss, take_profit=take_profit)
-        before = picture(self.state)
+        start = len(self.log)
         result = self._decide(partial(engine.protect, self.state, held[pick % len(held)], exits))
-        if isinstance(result, OrderRejected):
-            assert before["positions"] == picture(self.state)["positions"]
+        if isinstance(result, OrderRejected):  # exits may have traded before, but none is made
+            assert "BRACKET_ORDER_CREATED" not in {event.name for event in self.log[start:]}
         if isinstance(result, Position):
             self._refreshes(result.id, result.symbol)
 
