@@ -2,28 +2,33 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from decimal import Decimal
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from contract_tests.client import Answer, Client
 from contract_tests.expect import (
+    PATIENCE,
+    Failure,
     NotDeclared,
     NotExercised,
+    NotOffered,
     Overdue,
     dec,
     equal,
     eventually,
     one_of,
     plain,
+    that,
 )
+from contract_tests.invariants import moment
 from contract_tests.lab import Lab
-from contract_tests.market import Instrument, Market, Quote
+from contract_tests.market import TERMINAL, Instrument, Market, Quote
 
 Body = dict[str, Any]
+T = TypeVar("T")
 OPEN: Final = {"PENDING", "OPEN", "PARTIALLY_FILLED", "PENDING_CANCEL"}
-TERMINAL: Final = {"FILLED", "CANCELLED", "REJECTED", "EXPIRED"}
 CIRCUMSTANCES: Final = {
     "INSUFFICIENT_MARGIN",
     "INSUFFICIENT_BALANCE",
@@ -31,6 +36,14 @@ CIRCUMSTANCES: Final = {
     "RATE_LIMITED",
 }
 """Reasons to reject a valid order that say more of the account and the hour than of the server."""
+
+FIGURES: Final = ("balance", "equity", "margin_used", "margin_available", "unrealized_pnl")
+MOST: Final = 1000
+"""The longest list that the document lets a client ask for."""
+
+SHORTEST_WAIT: Final = 0.5
+LONGEST_PAUSE: Final = 60
+"""Seconds that a check waits at least, and that a run obeys Retry-After at most."""
 
 
 class Api:
@@ -42,12 +55,36 @@ class Api:
         self.market = Market(client, symbols)
         self._created: list[str] = []
         self._exits = False
+        self._unclean: list[Failure] = []
+        self._vain: Counter[str] = Counter()
+        self._paused = 0
 
     def send(self, method: str, path: str, query: Any = (), **options: Any) -> Answer:
-        """Send any request; see Client.send."""
+        """Send any request; see Client.send. A request too many is sent again when it may be."""
         answer = self.client.send(method, path, query, **options)
+        while answer.status == 429 and (pause := self._pause(answer)):
+            self.client.clock.sleep(pause)
+            answer = self.client.send(method, path, query, **options)
         self._remember(answer)
         return answer
+
+    def _pause(self, answer: Answer) -> int:
+        """The seconds that a 429 asks to wait for; 0 once the run has waited for long enough."""
+        asked = answer.headers.get("retry-after", "1")
+        pause = int(asked) if asked.isascii() and asked.isdigit() else 1
+        self._paused += pause
+        return pause if self._paused <= LONGEST_PAUSE else 0
+
+    def eventually(self, probe: Callable[[], T], satisfied: Callable[[T], bool], what: str) -> T:
+        """As expect.eventually; what a target let us wait for in vain before is given less time."""
+        patience = max(PATIENCE.seconds / 2 ** self._vain[what], SHORTEST_WAIT)
+        try:
+            found = eventually(probe, satisfied, what, within=patience)
+        except Overdue:
+            self._vain[what] += 1
+            raise
+        self._vain[what] = 0
+        return found
 
     def get(self, path: str, query: Any = (), **options: Any) -> Answer:
         """Send a GET."""
@@ -69,6 +106,7 @@ class Api:
 
     def limit(self, **changes: Any) -> Body:
         """A valid LIMIT BUY at half the bid: it rests."""
+        self.require_type(changes.get("order_type", "LIMIT").upper())
         symbol = changes.get("symbol", self.market.instrument.symbol)
         body: Body = {
             "symbol": symbol,
@@ -81,18 +119,15 @@ class Api:
 
     def stop(self, **changes: Any) -> Body:
         """A valid STOP BUY at twice the ask: it rests."""
-        self.require_type("STOP")
         return without(self._stopped("STOP", **changes), "limit_price")
 
     def stop_limit(self, **changes: Any) -> Body:
         """A valid STOP_LIMIT BUY at twice the ask: it rests."""
-        self.require_type("STOP_LIMIT")
         body = self._stopped("STOP_LIMIT", **changes)
         return body | {"limit_price": changes.get("limit_price", body["stop_price"])}
 
     def trailing(self, **changes: Any) -> Body:
         """A valid TRAILING_STOP BUY whose stop is at twice the ask: it rests."""
-        self.require_type("TRAILING_STOP")
         distance = plain(self.quote(changes.get("symbol")).ask)
         body = self.limit(
             **({"order_type": "TRAILING_STOP", "trailing_distance": distance} | changes)
@@ -116,7 +151,10 @@ class Api:
             "TRAILING_STOP": self.trailing,
         }
         declared = self.market.capabilities["supported_order_types"]
-        return {kind: make() for kind, make in makers.items() if kind in declared}
+        found = {kind: make() for kind, make in makers.items() if kind in declared}
+        if not found:
+            raise NotDeclared("an order type that rests")
+        return found
 
     def _amount(self, symbol: str) -> str:
         amounts = {one.symbol: one.amount for one in self.market.instruments}
@@ -132,15 +170,18 @@ class Api:
         """POST a valid order; its handle. Raises NotExercised where money or market forbid it."""
         answer = self.submit(body, **options)
         if answer.status == 422:
-            reason = answer.rejected().get("reject_reason")
+            reason = answer.refused(422).get("reject_reason", answer.body["code"])
             if reason in CIRCUMSTANCES:
                 raise NotExercised(f"an order of {body['symbol']} was rejected: {reason}")
         handle: Body = answer.ok(201)
         return handle
 
     def place(self, body: Body) -> Body:
-        """Submit a valid order and read it."""
-        return self.order(self.accept(body)["id"])
+        """Submit a valid order, which is none that was there before, and read it."""
+        before = set(self._created)
+        order_id = self.accept(body)["id"]
+        that(order_id not in before, "its own id", expected="a new one", actual=order_id)
+        return self.order(order_id)
 
     def rest(self, **changes: Any) -> Body:
         """Place a LIMIT BUY far below the market."""
@@ -161,7 +202,7 @@ class Api:
 
     def ended(self, order_id: str) -> Body:
         """The order once it is terminal, which it must become."""
-        return eventually(
+        return self.eventually(
             lambda: self.order(order_id),
             lambda order: order["status"] in TERMINAL,
             "the order becomes terminal",
@@ -171,8 +212,9 @@ class Api:
         """The order once it is terminal; raises NotExercised if the market keeps it open."""
         try:
             return self.ended(order_id)
-        except Overdue as overdue:
-            raise NotExercised(f"an order did not settle: {overdue.actual}") from None
+        except Overdue:
+            status = self.order(order_id)["status"]
+            raise NotExercised(f"order {order_id} does not end: it is {status} still") from None
 
     def fill(self, **changes: Any) -> Body:
         """Send a MARKET order and wait for its fill; raises NotExercised if it does not fill."""
@@ -183,17 +225,24 @@ class Api:
 
     def trades(self, order_id: str) -> list[Body]:
         """The trades of an order, oldest first."""
-        found: list[Body] = self.get("/trades", {"order_id": order_id}).ok()
-        return found[::-1]
+        found = self.listed("/trades", order_id=order_id)
+        found.reverse()
+        return sorted(found, key=lambda trade: moment(trade["timestamp"]))
 
     def orders(self, **filters: Any) -> list[Body]:
         """GET /orders."""
-        found: list[Body] = self.get("/orders", filters).ok()
-        return found
+        return self.listed("/orders", **filters)
 
     def history(self, **filters: Any) -> list[Body]:
         """GET /orders/history."""
-        found: list[Body] = self.get("/orders/history", filters).ok()
+        return self.listed("/orders/history", **filters)
+
+    def listed(self, path: str, **filters: Any) -> list[Body]:
+        """GET a list; where MOST is above the target's own bound, what it lists by default."""
+        answer = self.get(path, filters)
+        if filters.get("limit") == MOST and answer.status == 400:
+            answer = self.get(path, {key: filters[key] for key in filters if key != "limit"})
+        found: list[Body] = answer.ok()
         return found
 
     # -- positions and account ------------------------------------------------------------------
@@ -212,14 +261,15 @@ class Api:
     def flat(self) -> Instrument:
         """An instrument without a position, so that what a check does there can be told."""
         for instrument in self.market.instruments:
-            if not self.positions(instrument.symbol):
+            held = {one["symbol"] for one in self.positions(instrument.symbol)}
+            if instrument.symbol not in held:
                 return instrument
-        raise NotExercised("every symbol has a position already; name another with --symbol")
+        raise NotOffered("every symbol has a position already; name another with --symbol")
 
     def account(self) -> dict[str, Decimal]:
         """The figures of the account."""
         body = self.get("/account").ok()
-        return {key: dec(value, key) for key, value in body.items() if key != "currency"}
+        return {name: dec(body[name], name) for name in FIGURES}
 
     # -- what the target can do -----------------------------------------------------------------
 
@@ -241,29 +291,38 @@ class Api:
 
     def _remember(self, answer: Answer) -> None:
         operation = answer.exchange.operation
-        created = {"submit_order": 201, "close_position": 200, "close_all_positions": 200}
-        if operation and created.get(operation.id) == answer.status:
-            body = answer.body
-            handles = body if isinstance(body, list) else [body]
-            self._created += [one["id"] for one in handles if isinstance(one, dict) and "id" in one]
-        if operation and answer.status in {200, 201}:
-            sent = answer.exchange.sent_json()
-            given = sent.keys() if isinstance(sent, dict) else set()
-            self._exits = self._exits or not given.isdisjoint({"stop_loss", "take_profit"})
+        if operation is None or not 200 <= answer.status < 300:
+            return
+        if operation.id in {"submit_order", "close_position", "close_all_positions"}:
+            self._created += answer.exchange.ids()
+        sent = answer.exchange.sent_json()
+        given = sent.keys() if isinstance(sent, dict) else set()
+        self._exits = self._exits or not given.isdisjoint({"stop_loss", "take_profit"})
 
     def clean_up(self) -> None:
-        """Cancel every order made, and trade back what they bought or sold."""
+        """Cancel every order made, and trade back what they bought or sold.
+
+        Raises Failure where that does not succeed for one of them, after it did for the others.
+        """
         mine = self._cancelled(dict.fromkeys(self._created))
         if self._exits:
             mine |= self._cancelled(self._exits_of(mine))
-        self._created, self._exits = [], False
+        unclean, self._unclean, self._exits = self._unclean, [], False
+        try:
+            if any(dec(order["filled_quantity"]) for order in mine.values()):
+                self._undo(mine)
+        finally:
+            self._created = []
+        for failure in unclean:
+            raise failure
+
+    def _undo(self, filled: Mapping[str, Body]) -> None:
         if self.hedges:
-            self._close({order["position_id"] for order in mine.values()})
-        else:
-            for symbol, quantity in _net(mine.values()).items():
-                if quantity:
-                    self._trade_back(symbol, quantity)
-        self._created = []
+            self._close({order["position_id"] for order in filled.values()})
+            return
+        for symbol, quantity in _net(filled.values()).items():
+            if quantity:
+                self._trade_back(symbol, quantity)
 
     @property
     def hedges(self) -> bool:
@@ -272,10 +331,24 @@ class Api:
         return declared == "HEDGING"
 
     def _cancelled(self, order_ids: Iterable[str]) -> dict[str, Body]:
-        """The orders once they are terminal, by id."""
-        answers = [self.delete(f"/orders/{order_id}") for order_id in order_ids]
-        orders = [one.ok()["order"] for one in answers if one.status == 200]
-        return {order["id"]: order for order in orders}
+        """Those of the orders that could be cancelled or had ended before, by id."""
+        found = {}
+        ended = {*TERMINAL, "PENDING_CANCEL"}
+        for order_id in order_ids:
+            try:
+                found[order_id] = self._after_cancel(order_id)
+                one_of(found[order_id]["status"], ended, f"order {order_id} once it is cancelled")
+            except Failure as failure:
+                self._unclean.append(failure)
+        return found
+
+    def _after_cancel(self, order_id: str) -> Body:
+        answer = self.delete(f"/orders/{order_id}")
+        if answer.status == 200:
+            cancelled: Body = answer.ok()["order"]
+            return cancelled
+        # Some servers refuse to cancel what is filled; what it filled must be known all the same.
+        return self.order(order_id)
 
     def _exits_of(self, orders: Mapping[str, Body]) -> list[str]:
         """The exits that the server made for some orders or for the positions they made."""
@@ -283,7 +356,7 @@ class Api:
         since = min((order["created_at"] for order in orders.values()), default=None)
         if since is None:
             return []
-        window = {"since": since, "limit": 1000}
+        window = {"since": since, "limit": MOST}
         return [
             one["id"]
             for one in self.orders(**window) + self.history(**window)

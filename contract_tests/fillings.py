@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import TypeVar
 
 from contract_tests.api import Api, Body
-from contract_tests.expect import NotExercised, Overdue, dec, eventually, plain
+from contract_tests.expect import NotExercised, Overdue, dec, plain
 from contract_tests.market import Instrument, Quote
 
 T = TypeVar("T")
@@ -47,9 +47,22 @@ def await_next_quote(api: Api, symbol: str) -> None:
         return len(seen)
 
     try:
-        eventually(look, lambda count: count > 2, "two more quotes")
+        api.eventually(look, lambda count: count > 2, "two more quotes")
     except Overdue:
         raise NotExercised(f"the quote of {symbol} does not change") from None
+
+
+def await_another_price(api: Api, symbol: str) -> None:
+    """Wait until what trades next has another price; in a market that stands still it has not."""
+    before = api.quote(symbol)
+    try:
+        api.eventually(
+            lambda: api.quote(symbol),
+            lambda now: now.bid != before.bid and now.ask != before.ask,
+            "the price moves",
+        )
+    except Overdue:
+        return
 
 
 def cheapest(api: Api) -> Instrument:
@@ -111,7 +124,7 @@ def first_to_fill(api: Api, bodies: list[Body]) -> Body:
         return [order for order in map(api.order, placed) if dec(order["filled_quantity"]) > 0]
 
     try:
-        return api.settled(eventually(look, bool, "one of the orders fills")[0]["id"])
+        return api.settled(api.eventually(look, bool, "one of the orders fills")[0]["id"])
     except Overdue as failure:
         raise NotExercised(f"the market did not move far enough: {failure.what}") from None
 

@@ -9,12 +9,18 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from decimal import Decimal
+from decimal import Context, Decimal, localcontext
 from itertools import pairwise
 from typing import Any, Final
 
-from contract_tests.expect import Failure, dec, equal, that
-from contract_tests.spec import decimal_fields, response_errors, schema_errors
+from contract_tests.expect import Failure, dec, equal, one_of, that
+from contract_tests.spec import (
+    decimal_fields,
+    enum,
+    response_errors,
+    schema_errors,
+    strange_values,
+)
 from contract_tests.traffic import Exchange
 
 Invariant = Callable[[Exchange], None]
@@ -27,6 +33,9 @@ class Violation:
     requirement: str
     failure: Failure
 
+
+EXACT: Final = Context(prec=100)
+"""Sums and products of amounts with 18 digits on either side of the point are not rounded."""
 
 INVARIANTS: Final[list[tuple[str, Invariant]]] = []
 
@@ -42,15 +51,30 @@ def invariant(requirement_id: str) -> Callable[[Invariant], Invariant]:
 
 
 def violations(exchange: Exchange) -> Iterator[Violation]:
-    """Every requirement that one exchange breaks."""
+    """Every requirement that one exchange breaks.
+
+    An answer of another shape than the document's breaks GEN-024, and is judged no further.
+    """
+    described = _is_described(exchange)
     for requirement_id, rule in INVARIANTS:
+        if not described and not requirement_id.startswith("GEN-"):
+            continue
         try:
-            rule(exchange)
+            with localcontext(EXACT):
+                rule(exchange)
         except Failure as failure:
             failure.exchange = exchange
             yield Violation(requirement_id, failure)
         except (LookupError, TypeError, AttributeError) as error:
             yield Violation(requirement_id, _unreadable(exchange, error))
+
+
+def _is_described(exchange: Exchange) -> bool:
+    try:
+        success_follows_its_schema(exchange)
+    except Failure:
+        return False
+    return True
 
 
 def _unreadable(exchange: Exchange, error: Exception) -> Failure:
@@ -66,6 +90,10 @@ def _unreadable(exchange: Exchange, error: Exception) -> Failure:
 # -- protocol ---
 
 
+FOUNDING: Final = frozenset({400, 404, 409, 422, 503})
+"""The statuses of errors that the protocol's founding document lists."""
+
+
 @invariant("GEN-001")
 def success_is_json(exchange: Exchange) -> None:
     """A success is JSON and says so."""
@@ -76,18 +104,67 @@ def success_is_json(exchange: Exchange) -> None:
 
 @invariant("GEN-002")
 def errors_have_one_shape(exchange: Exchange) -> None:
-    """An error of a known operation is {code, message, details}; /ready answers its own body."""
-    if exchange.operation and exchange.status >= 400 and not _is_readiness(exchange):
-        errors = schema_errors("ErrorResponse", _body(exchange))
-        that(not errors, "an error is {code, message, details}", expected="holds", actual=errors)
+    """An error of a core operation is {code, message, details}; /ready answers its own body."""
+    if _is_error(exchange) and exchange.status in FOUNDING and not _is_of_router(exchange):
+        _is_of_one_shape(exchange)
+
+
+@invariant("GEN-025")
+def other_errors_have_it_too(exchange: Exchange) -> None:
+    """So is an error with any other status."""
+    if _is_error(exchange) and exchange.status not in FOUNDING:
+        _is_of_one_shape(exchange)
+
+
+def _is_error(exchange: Exchange) -> bool:
+    """Whether it is an error of an operation that the server has to have."""
+    core = exchange.operation is not None and exchange.operation.core
+    return core and exchange.status >= 400 and not _is_readiness(exchange)
+
+
+def _is_of_router(exchange: Exchange) -> bool:
+    """Whether it says that the path is unknown, as one below /v1 may be."""
+    operation = exchange.operation
+    return operation is not None and exchange.status == 404 and 404 not in operation.statuses
+
+
+def _is_of_one_shape(exchange: Exchange) -> None:
+    errors = schema_errors("ErrorResponse", _body(exchange))
+    that(not errors, "an error is {code, message, details}", expected="holds", actual=errors)
 
 
 @invariant("GEN-024")
-def answers_are_as_documented(exchange: Exchange) -> None:
-    """The body of a documented status follows the schema listed for it."""
-    if exchange.operation and exchange.status in exchange.operation.statuses:
+def success_follows_its_schema(exchange: Exchange) -> None:
+    """The body of a documented status that is no error follows the schema listed for it."""
+    documented = exchange.operation and exchange.status in exchange.operation.statuses
+    if exchange.operation and documented and exchange.status < 400:
         errors = response_errors(exchange.operation, exchange.status, _body(exchange))
         that(not errors, "the body follows its schema", expected="no errors", actual=errors)
+
+
+@invariant("GEN-024")
+def success_has_a_listed_status(exchange: Exchange) -> None:
+    """A success of a core operation has a status that the document lists for it."""
+    operation = exchange.operation
+    if operation is not None and operation.core and 200 <= exchange.status < 300:
+        one_of(exchange.status, set(operation.statuses), "the status of a success")
+
+
+@invariant("GEN-028")
+def reasons_are_documented(exchange: Exchange) -> None:
+    """The reason of a rejection is of those that the document lists."""
+    if exchange.operation and exchange.status == 422:
+        reason = (_body(exchange)["details"] or {}).get("reject_reason")
+        if reason is not None:
+            one_of(reason, set(enum("RejectReason")), "reject_reason")
+
+
+@invariant("GEN-028")
+def listed_values_are_documented(exchange: Exchange) -> None:
+    """Codes, reasons, features and asset classes are of those that the document lists."""
+    if exchange.operation and exchange.status in exchange.operation.statuses:
+        strange = strange_values(exchange.operation, exchange.status, _body(exchange))
+        that(not strange, "values are of those listed", expected="no others", actual=strange)
 
 
 @invariant("GEN-017")
@@ -187,11 +264,11 @@ def trade_filters_are_honoured(exchange: Exchange) -> None:
 @invariant("LST-005")
 def limit_is_honoured(exchange: Exchange) -> None:
     """No list is longer than its limit."""
-    if exchange.status == 200 and "limit" in exchange.query:
+    limit = exchange.query.get("limit", [""])[0]
+    if exchange.status == 200 and re.fullmatch("[0-9]+", limit):
         body = _body(exchange)
         if isinstance(body, list):
-            limit = int(exchange.query["limit"][0])
-            that(len(body) <= limit, "the list's length", expected=limit, actual=len(body))
+            that(len(body) <= int(limit), "the list's length", expected=limit, actual=len(body))
 
 
 @invariant("LST-004")
@@ -229,7 +306,7 @@ class TrailingStops:
     """The nearest stop at which each trailing stop was seen, by its distance."""
 
     def __init__(self) -> None:
-        self._nearest: dict[tuple[str, str, str], Decimal] = {}
+        self.nearest: dict[tuple[str, str, str], Decimal] = {}
 
     def __call__(self, exchange: Exchange) -> None:
         """The stop of a trailing stop never backs off between two sightings."""
@@ -240,14 +317,20 @@ class TrailingStops:
     def _judge(self, order: dict[str, Any]) -> None:
         stop, buys = dec(order["stop_price"]), order["side"] == "BUY"
         key = (order["id"], order["trailing_distance"], order["trailing_type"])
-        before = self._nearest.setdefault(key, stop)
+        before = self.nearest.setdefault(key, stop)
         holds = stop <= before if buys else stop >= before
         bound = "at most" if buys else "at least"
         that(holds, f"the stop of {order['id']}", expected=f"{bound} {before}", actual=stop)
-        self._nearest[key] = stop
+        self.nearest[key] = stop
 
 
-invariant("TRL-003")(TrailingStops())
+_TRAILING_STOPS: Final = TrailingStops()
+invariant("TRL-003")(_TRAILING_STOPS)
+
+
+def forget() -> None:
+    """Remember no sighting: another run begins, and may see the same orders once more."""
+    _TRAILING_STOPS.nearest.clear()
 
 
 # -- account, positions, market ---
@@ -383,11 +466,19 @@ def _all_in(exchange: Exchange, member: str, allowed: set[str]) -> None:
 
 
 def _in_window(exchange: Exchange, member: str) -> None:
-    since, until = (exchange.query.get(name, [None])[0] for name in ("since", "until"))
+    since, until = (_time_of(exchange, name) for name in ("since", "until"))
     for item in _body(exchange):
         at = moment(item[member])
-        inside = (since is None or at >= moment(since)) and (until is None or at < moment(until))
+        inside = (since is None or at >= since) and (until is None or at < until)
         that(inside, f"{member} within [since, until)", expected=f"{since}..{until}", actual=at)
+
+
+def _time_of(exchange: Exchange, name: str) -> datetime | None:
+    """The time that a parameter holds; None where it holds none, which other rules judge."""
+    try:
+        return moment(exchange.query[name][0])
+    except (KeyError, Failure):
+        return None
 
 
 def _members(node: Any) -> Iterator[tuple[str, Any]]:

@@ -10,12 +10,12 @@ from typing import Any, Final
 from urllib.parse import quote as percent
 
 from contract_tests.client import Client
-from contract_tests.expect import NotExercised, dec, plain
+from contract_tests.expect import Failure, NotExercised, NotOffered, dec, plain
 
 
 @dataclass(frozen=True, slots=True)
 class Instrument:
-    """A symbol and a quantity that is small and valid wherever it trades."""
+    """A symbol and a quantity that is small, and valid wherever it trades, as is its half."""
 
     symbol: str
     quantity: Decimal
@@ -32,13 +32,16 @@ CANDIDATES: Final = (
     Instrument("ETH/USD", Decimal("0.1"), "CRYPTO"),
     Instrument("EUR/USD", Decimal(1000), "FOREX"),
     Instrument("GBP/USD", Decimal(1000), "FOREX"),
-    Instrument("AAPL", Decimal(1), "STOCK"),
-    Instrument("MSFT", Decimal(1), "STOCK"),
-    Instrument("GOOG", Decimal(1), "STOCK"),
-    Instrument("IBM", Decimal(1), "STOCK"),
-    Instrument("SPY", Decimal(1), "STOCK"),
+    Instrument("AAPL", Decimal(2), "STOCK"),
+    Instrument("MSFT", Decimal(2), "STOCK"),
+    Instrument("GOOG", Decimal(2), "STOCK"),
+    Instrument("IBM", Decimal(2), "STOCK"),
+    Instrument("SPY", Decimal(2), "STOCK"),
 )
 """Tried in this order: what never closes comes first."""
+
+TERMINAL: Final = {"FILLED", "CANCELLED", "REJECTED", "EXPIRED"}
+"""The states of an order that has ended."""
 
 UNKNOWN_SYMBOL: Final = "NOSUCHSYMBOL"
 
@@ -95,26 +98,54 @@ class Market:
     @cached_property
     def capabilities(self) -> dict[str, Any]:
         """What the target declares."""
-        declared: dict[str, Any] = self._client.send("GET", "/capabilities").ok()
-        return declared
+        return self._read("/capabilities", "the capabilities")
+
+    def _read(self, path: str, what: str) -> dict[str, Any]:
+        """What a check needs before it can judge; how it is answered is judged elsewhere."""
+        try:
+            body: dict[str, Any] = self._client.send("GET", path).ok()
+        except Failure as failure:
+            reason = f"{failure.what}, expected {failure.expected}, was {failure.actual}"
+            raise NotExercised(f"{what} cannot be read: {reason}") from None
+        return body
 
     def declares(self, feature: str) -> bool:
         """Whether the feature is listed."""
         return feature in self.capabilities["features"]
 
     @cached_property
-    def instruments(self) -> tuple[Instrument, ...]:
+    def quoted(self) -> tuple[Instrument, ...]:
         """What the target quotes: of the symbols given, else of the known candidates."""
         found = tuple(one for one in self._wanted() if self._quoted(one.symbol))
         if not found:
             raise NotExercised("no symbol to trade was found; name some with --symbol")
         return found
 
+    @cached_property
+    def instruments(self) -> tuple[Instrument, ...]:
+        """What checks may trade: what is quoted, and was named or is not in use.
+
+        The average price and the exits of what the account holds already would not be the same
+        after the suite traded there.
+        """
+        used = set() if self._symbols else self._symbols_at("/positions", "/orders")
+        free = tuple(one for one in self.quoted if one.symbol not in used)
+        if not free:
+            raise NotOffered(
+                "the account has positions or orders in every symbol found; name one with --symbol"
+            )
+        return free
+
+    def _symbols_at(self, *paths: str) -> set[str]:
+        """The symbols of what some lists hold, as far as they can be read."""
+        listed = [one for path in paths for one in self._client.send("GET", path).exchange.items()]
+        return {one["symbol"] for one in listed if one["status"] not in TERMINAL}
+
     def _wanted(self) -> Iterable[Instrument]:
         known = {one.symbol: one for one in CANDIDATES}
         if self._symbols:
-            return [known.get(name, Instrument(name, Decimal(1))) for name in self._symbols]
-        classes = self.capabilities["supported_asset_classes"]
+            return [known.get(name) or _named(name) for name in self._symbols]
+        classes = {name.upper() for name in self.capabilities["supported_asset_classes"]}
         return [one for one in CANDIDATES if one.asset_class in classes]
 
     def _quoted(self, symbol: str) -> bool:
@@ -127,15 +158,24 @@ class Market:
 
     @property
     def second(self) -> Instrument:
-        """Another instrument; raises NotExercised where there is only one."""
+        """Another instrument; raises NotOffered where there is only one."""
         if len(self.instruments) < 2:
-            raise NotExercised("only one symbol to trade was found; name two with --symbol")
+            raise NotOffered("only one symbol to trade was found; name two with --symbol")
         return self.instruments[1]
 
     def quote(self, symbol: str | None = None) -> Quote:
         """The quote in force now."""
-        path = quote_path(symbol or self.instrument.symbol)
-        return Quote.of(self._client.send("GET", path).ok())
+        wanted = symbol or self.instrument.symbol
+        found = Quote.of(self._read(quote_path(wanted), f"the quote of {wanted}"))
+        if not 0 < found.bid <= found.ask:
+            raise NotExercised(f"the quote of {found.symbol} shows no price to go by")
+        return found
+
+
+def _named(text: str) -> Instrument:
+    """The instrument of a SYMBOL, or of SYMBOL=QUANTITY for orders of that quantity."""
+    name, _, amount = text.partition("=")
+    return Instrument(name, Decimal(amount or 2))
 
 
 def quote_path(symbol: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 
 from contract_tests.api import Api, Body
-from contract_tests.expect import NotExercised, dec, equal, plain, that
+from contract_tests.expect import NotOffered, dec, equal, plain, that
 from contract_tests.fillings import partially_filled
 from contract_tests.requirements import requirement
 from contract_tests.requirements.positions import open_position
@@ -94,7 +94,7 @@ def _cash_flow(trade: Body) -> Decimal:
 def open_order_reserves_margin(api: Api) -> None:
     """margin_used grows with an order that adds exposure, with its size, and falls back."""
     if api.get("/positions").ok():
-        raise NotExercised("with positions open the market moves margin_used too")
+        raise NotOffered("with positions open the market moves margin_used too")
     before = api.account()["margin_used"]
     order = api.rest()
     one = api.account()["margin_used"]

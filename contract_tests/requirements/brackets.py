@@ -7,7 +7,7 @@ from decimal import Decimal
 from functools import partial
 
 from contract_tests.api import OPEN, Api, Body
-from contract_tests.expect import NotExercised, Overdue, dec, equal, eventually, plain, that
+from contract_tests.expect import NotExercised, NotOffered, Overdue, dec, equal, plain, that
 from contract_tests.fillings import ATTEMPTS, cheapest, partially_filled
 from contract_tests.market import Quote
 from contract_tests.requirements import requirement
@@ -34,7 +34,7 @@ def legs(api: Api, entry: Body) -> dict[str, Body]:
 
 def both_legs(api: Api, entry: Body) -> dict[str, Body]:
     """The open legs once there are two."""
-    return eventually(lambda: legs(api, entry), lambda found: len(found) == 2, "two legs exist")
+    return api.eventually(lambda: legs(api, entry), lambda found: len(found) == 2, "two legs exist")
 
 
 def enter(api: Api, side: str = "BUY", **changes: str) -> tuple[Body, dict[str, Body]]:
@@ -106,7 +106,7 @@ def one_exit_makes_one_leg(api: Api) -> None:
         symbol = api.flat().symbol
         price = exits(api.quote(symbol))[name]
         entry = api.fill(symbol=symbol, **{name: price})
-        found = eventually(partial(legs, api, entry), bool, "the leg exists")
+        found = api.eventually(partial(legs, api, entry), bool, "the leg exists")
         equal(set(found), {kind}, f"the legs of an entry with {name}")
         api.clean_up()
 
@@ -170,7 +170,7 @@ def _large(api: Api) -> tuple[Body, dict[str, Body]]:
     """An entry of more than either side of the quote shows, once it has filled."""
     symbol = cheapest(api).symbol
     if api.positions(symbol):
-        raise NotExercised(f"{symbol} has a position already")
+        raise NotOffered(f"{symbol} has a position already")
     quote = api.quote(symbol)
     sizes = [size for size in (quote.bid_size, quote.ask_size) if size is not None]
     return enter(api, symbol=symbol, quantity=plain(3 * max(sizes)))
@@ -180,7 +180,7 @@ def _thin_quote(api: Api, entry: Body) -> Quote | None:
     """A quote whose bid shows less than what has filled; None when none comes in a while."""
     filled = dec(entry["filled_quantity"])
     try:
-        return eventually(
+        return api.eventually(
             lambda: api.quote(entry["symbol"]),
             lambda quote: quote.bid_size is not None and quote.bid_size < filled,
             "a quote shows less than the position",
@@ -203,6 +203,8 @@ def cancelled_entry_leaves_no_legs(api: Api) -> None:
     quote = api.quote()
     loss, profit = plain(quote.below("0.4")), plain(quote.below("0.6"))
     entry = api.rest(stop_loss=loss, take_profit=profit)
+    kept = (dec(entry["stop_loss"], "stop_loss"), dec(entry["take_profit"], "take_profit"))
+    equal(kept, (dec(loss), dec(profit)), "the exits as submitted")
     equal(api.delete(f"/orders/{entry['id']}").ok()["success"], True, "cancelling the entry")
     left = [one["id"] for one in legs(api, entry).values()]
     equal(left, [], "the open legs of a cancelled entry")

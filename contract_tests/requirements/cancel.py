@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from contract_tests.api import Api, Body
-from contract_tests.expect import NotExercised, dec, equal
+from contract_tests.expect import NotExercised, NotOffered, dec, equal
 from contract_tests.fillings import partially_filled
 from contract_tests.requirements import requirement
+from contract_tests.sameness import same
 from contract_tests.samples import UNKNOWN_ORDER
 
 
@@ -17,7 +18,7 @@ def cancelled_order_stays_cancelled(api: Api) -> None:
         result = api.delete(f"/orders/{order['id']}").ok()
         equal((result["success"], result["order"]["id"]), (True, order["id"]), "the answer")
         equal(result["order"]["status"], "CANCELLED", "the status answered")
-        equal(api.order(order["id"]), result["order"], "the order as it reads then")
+        same(api.order(order["id"]), result["order"], "the order as it reads then")
 
 
 @requirement("CAN-001", needs="fills")
@@ -31,6 +32,7 @@ def cancelling_keeps_what_has_filled(api: Api) -> None:
     traded = sum((dec(one["quantity"]) for one in api.trades(order["id"])), dec("0"))
     equal(cancelled["status"], "CANCELLED", "the status")
     equal(dec(cancelled["filled_quantity"]), traded, "filled_quantity")
+    same(api.order(order["id"]), cancelled, "the order as it reads then")
 
 
 @requirement("CAN-002")
@@ -39,7 +41,8 @@ def terminal_order_answers_success_false(api: Api) -> None:
     order = api.rest()
     first = api.delete(f"/orders/{order['id']}").ok()
     second = api.delete(f"/orders/{order['id']}").ok()
-    equal(second, {"success": False, "order": first["order"]}, "the second answer")
+    equal(second["success"], False, "success of the second answer")
+    same(second["order"], first["order"], "the order of the second answer")
 
 
 @requirement("CAN-003")
@@ -95,8 +98,8 @@ def _counts(result: Body) -> tuple[int, int, list[str]]:
 
 
 def spare_others(api: Api, symbol: str | None = None) -> None:
-    """Raise NotExercised where cancelling all would cancel orders that are not the suite's."""
+    """Raise NotOffered where cancelling all would cancel orders that are not the suite's."""
     query = {"limit": 1} | ({"symbol": symbol} if symbol else {})
     found = api.orders(**query)
     if found:
-        raise NotExercised(f"order {found[0]['id']} was open before and would be cancelled too")
+        raise NotOffered(f"order {found[0]['id']} was open before and would be cancelled too")

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from contract_tests.api import TERMINAL, Api, Body
-from contract_tests.client import NOTHING
-from contract_tests.expect import NotExercised, dec, equal, plain, that
-from contract_tests.market import Instrument
+from contract_tests.api import OPEN, Api, Body
+from contract_tests.client import NOTHING, Answer
+from contract_tests.expect import NotOffered, dec, equal, one_of, plain, that
+from contract_tests.market import TERMINAL, Instrument
 from contract_tests.requirements import requirement
 from contract_tests.requirements.positions import open_position, sides
 from contract_tests.samples import UNKNOWN_POSITION
@@ -57,19 +57,31 @@ def quantity_closes_a_part(api: Api) -> None:
     equal((rest["id"], dec(rest["quantity"])), (position["id"], half), "the rest")
 
 
+def _limit_close_without_price(api: Api, position: Body) -> Answer:
+    return api.delete(f"/positions/{position['id']}", json={"order_type": "LIMIT"})
+
+
 @requirement("CLO-003", needs="fills")
 def limit_close_needs_its_price(api: Api) -> None:
-    """LIMIT without limit_price is refused by name; with it the order rests."""
+    """LIMIT without limit_price is refused; with it the order rests."""
     instrument, position = opened(api)
-    path = f"/positions/{position['id']}"
-    answer = api.delete(path, json={"order_type": "LIMIT"})
-    answer.refused(400, "INVALID_VALUE", field="limit_price")
+    _limit_close_without_price(api, position).refused(400)
     price = plain(api.quote(instrument.symbol).above("1.5"))
     order = close(api, position, order_type="LIMIT", limit_price=price)
     equal((order["order_type"], dec(order["limit_price"])), ("LIMIT", dec(price)), "the order")
-    equal(order["status"], "OPEN", "its status far from the market")
+    one_of(order["status"], OPEN, "its status far from the market")
     held = dec(api.position(instrument.symbol)["quantity"])
     equal(held, dec(position["quantity"]), "the position while it rests")
+
+
+@requirement("CLO-010", needs="fills")
+def missing_close_price_is_named(api: Api) -> None:
+    """The refusal names limit_price; with it the order is accepted."""
+    instrument, position = opened(api)
+    answer = _limit_close_without_price(api, position)
+    answer.refused(400, "INVALID_VALUE", field="limit_price")
+    price = plain(api.quote(instrument.symbol).above("1.5"))
+    close(api, position, order_type="LIMIT", limit_price=price)
 
 
 @requirement("CLO-009", needs="fills")
@@ -127,7 +139,7 @@ def closing_by_symbol_leaves_other_symbols(api: Api) -> None:
 def closing_all_closes_each(api: Api) -> None:
     """One handle for each position, and none is left."""
     if held := api.get("/positions").ok():
-        raise NotExercised(f"position {held[0]['id']} was open before and would be closed too")
+        raise NotOffered(f"position {held[0]['id']} was open before and would be closed too")
     equal(api.delete("/positions").ok(), [], "the handles with nothing to close")
     instruments = api.market.instruments[:3]
     for instrument in instruments:
@@ -142,17 +154,28 @@ def closing_all_closes_each(api: Api) -> None:
 def _two_flat(api: Api) -> tuple[Instrument, Instrument]:
     flat = [one for one in api.market.instruments if not api.positions(one.symbol)]
     if len(flat) < 2:
-        raise NotExercised("two symbols without a position are needed")
+        raise NotOffered("two symbols without a position are needed")
     return flat[0], flat[1]
+
+
+UNKNOWN_PATH = f"/positions/{UNKNOWN_POSITION}"
 
 
 @requirement("CLO-007")
 def unknown_position_cannot_be_closed(api: Api) -> None:
-    """An unknown id is 404 and named, with a body and without."""
-    path = f"/positions/{UNKNOWN_POSITION}"
+    """An unknown id is 404, with a body and without."""
     for body in (NOTHING, {}, {"quantity": "1"}):
-        details = api.delete(path, json=body).refused(404, "POSITION_NOT_FOUND")
+        api.delete(UNKNOWN_PATH, json=body).refused(404)
+    api.get("/positions").ok()
+
+
+@requirement("CLO-011")
+def unknown_position_is_named(api: Api) -> None:
+    """The 404 of an unknown id says so and names it, with a body and without."""
+    for body in (NOTHING, {}, {"quantity": "1"}):
+        details = api.delete(UNKNOWN_PATH, json=body).refused(404, "POSITION_NOT_FOUND")
         equal(details.get("id"), UNKNOWN_POSITION, "details.id")
+    api.get("/positions").ok()
 
 
 @requirement("CLO-007", needs="fills")
@@ -161,4 +184,4 @@ def closed_position_cannot_be_closed_again(api: Api) -> None:
     _, position = opened(api)
     order = api.settled(close(api, position)["id"])
     that(order["status"] == "FILLED", "the first close", expected="FILLED", actual=order["status"])
-    api.delete(f"/positions/{position['id']}").refused(404, "POSITION_NOT_FOUND")
+    api.delete(f"/positions/{position['id']}").refused(404)

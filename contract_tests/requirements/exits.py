@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+
 from contract_tests.api import Api, Body
 from contract_tests.expect import dec, equal, plain, that
 from contract_tests.requirements import requirement
@@ -70,6 +72,7 @@ def moved_exit_takes_effect(api: Api) -> None:
     quote = api.quote(instrument.symbol)
     api.patch(f"/positions/{position['id']}", far_exits(quote)).ok()
     made = exits_of(api, position)
+    equal(set(made), {"LIMIT", "STOP"}, "the exits")
     low = plain(quote.below("0.95"))
     api.patch(f"/orders/{made['LIMIT']['id']}", {"limit_price": low}).ok()
     ends = [api.ended(made[kind]["id"])["status"] for kind in ("LIMIT", "STOP")]
@@ -106,22 +109,50 @@ def exits_on_the_wrong_side_are_rejected(api: Api) -> None:
 
 
 @requirement("CLO-008", needs="fills")
-def closing_cancels_the_exits(api: Api) -> None:
-    """Closing a part cancels both legs, unless cancel_associated_orders is false."""
+def closing_the_whole_cancels_the_exits(api: Api) -> None:
+    """Closing the whole position cancels both legs; closing a part may be told to keep them."""
     for way_in, _ in sides(api):
-        small = api.flat().quantity
-        entry, legs = enter(api, way_in, quantity=plain(small * 4))
-        (position,) = api.positions(entry["symbol"])
-        kept = close(api, position, quantity=plain(small), cancel_associated_orders=False)
-        api.settled(kept["id"])
-        for leg in legs.values():
-            now = api.order(leg["id"])
-            equal(now["status"], "OPEN", "a leg where it was asked to be kept")
-            most = dec(now["remaining_quantity"]) <= small * 3
-            that(most, "its size", expected=f"at most {small * 3}", actual=now)
+        small, position, legs = _protected(api, way_in)
+        _kept(api, position, legs, small)
+        api.settled(close(api, position)["id"])
+        _gone(api, legs)
+        equal(api.positions(position["symbol"]), [], "the positions then")
+        api.clean_up()
+
+
+@requirement("CLO-012", needs="fills")
+def closing_a_part_cancels_the_exits(api: Api) -> None:
+    """Closing a part cancels both legs too, unless cancel_associated_orders is false."""
+    for way_in, _ in sides(api):
+        small, position, legs = _protected(api, way_in)
+        _kept(api, position, legs, small)
         api.settled(close(api, position, quantity=plain(small))["id"])
-        ends = [api.ended(leg["id"])["status"] for leg in legs.values()]
-        equal(ends, ["CANCELLED", "CANCELLED"], "the legs otherwise")
-        left = [dec(one["quantity"]) for one in api.positions(entry["symbol"])]
+        _gone(api, legs)
+        left = [dec(one["quantity"]) for one in api.positions(position["symbol"])]
         equal(left, [small * 2], "what is left of the position")
         api.clean_up()
+
+
+def _protected(api: Api, way_in: str) -> tuple[Decimal, Body, list[Body]]:
+    """A quantity, a position of four times that, and its exits."""
+    small = api.flat().quantity
+    entry, legs = enter(api, way_in, quantity=plain(small * 4))
+    (position,) = api.positions(entry["symbol"])
+    return small, position, list(legs.values())
+
+
+def _kept(api: Api, position: Body, legs: list[Body], quantity: Decimal) -> None:
+    """A part is closed and the legs, asked to be kept, are no larger than what is left."""
+    order = close(api, position, quantity=plain(quantity), cancel_associated_orders=False)
+    api.settled(order["id"])
+    most = dec(position["quantity"]) - quantity
+    for leg in legs:
+        now = api.order(leg["id"])
+        equal(now["status"], "OPEN", "a leg where it was asked to be kept")
+        fits = dec(now["remaining_quantity"]) <= most
+        that(fits, "its size", expected=f"at most {most}", actual=now)
+
+
+def _gone(api: Api, legs: list[Body]) -> None:
+    ends = [api.ended(leg["id"])["status"] for leg in legs]
+    equal(ends, ["CANCELLED", "CANCELLED"], "the legs otherwise")

@@ -6,7 +6,7 @@ from decimal import ROUND_HALF_EVEN, Context, Decimal
 from functools import partial
 
 from contract_tests.api import Api, Body
-from contract_tests.expect import dec, equal, eventually, one_of, plain, that
+from contract_tests.expect import dec, equal, one_of, plain, that
 from contract_tests.fillings import (
     await_next_quote,
     cheapest,
@@ -16,7 +16,7 @@ from contract_tests.fillings import (
     too_large,
     while_quote_stands,
 )
-from contract_tests.market import Quote
+from contract_tests.market import TERMINAL, Quote
 from contract_tests.requirements import requirement
 
 ZERO = Decimal(0)
@@ -162,8 +162,13 @@ def stop_triggers_on_arrival(api: Api) -> None:
 
 def _reach(api: Api, side: str, quote: Quote) -> Body:
     price = quote.below("0.98") if side == "BUY" else quote.above("1.02")
-    body = api.stop(symbol=quote.symbol, side=side, stop_price=plain(price))
-    return api.settled(api.place(body)["id"])
+    placed = api.place(api.stop(symbol=quote.symbol, side=side, stop_price=plain(price)))
+    api.eventually(
+        partial(api.order, placed["id"]),
+        lambda one: one["triggered"] or one["status"] in TERMINAL,
+        f"a {side} stop that is reached on arrival triggers",
+    )
+    return api.settled(placed["id"])
 
 
 @requirement("ORD-020", needs="fills")
@@ -268,7 +273,7 @@ def day_order_expires_with_its_session(api: Api) -> None:
     day, gtc = mine.rest(time_in_force="DAY"), mine.rest(time_in_force="GTC")
     that(day.get("expires_at") is not None, "expires_at", expected="a time", actual=None)
     session.end()
-    expired = eventually(
+    expired = mine.eventually(
         lambda: mine.order(day["id"]), lambda order: order["status"] != "OPEN", "the DAY order ends"
     )
     equal(expired["status"], "EXPIRED", "the DAY order after its session")

@@ -9,6 +9,7 @@ from contract_tests.api import Api, Body
 from contract_tests.expect import (
     NotDeclared,
     NotExercised,
+    NotOffered,
     Overdue,
     dec,
     equal,
@@ -46,7 +47,7 @@ def leverage_above_the_highest_is_rejected(api: Api) -> None:
 def bare(api: Api) -> Decimal:
     """margin_used without positions, which the market would move."""
     if api.get("/positions").ok():
-        raise NotExercised("with positions open the market moves margin_used too")
+        raise NotOffered("with positions open the market moves margin_used too")
     return api.account()["margin_used"]
 
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from decimal import Decimal
 
 from contract_tests.api import Api
-from contract_tests.expect import NotExercised, dec, equal, eventually, plain
+from contract_tests.chance import new_id
+from contract_tests.expect import NotExercised, dec, equal, plain
 from contract_tests.fillings import ATTEMPTS, cheapest, too_large
 from contract_tests.requirements import requirement
-from contract_tests.requirements.idempotency import new_id
 
 
 def cancelled(api: Api, order_id: str) -> None:
@@ -21,10 +21,10 @@ def cancelled(api: Api, order_id: str) -> None:
 @requirement("OCO-001", needs="fills")
 def a_fill_cancels_the_others(api: Api) -> None:
     """A MARKET order of the group fills and the others are cancelled; one outside is not."""
-    group = new_id()
+    group = new_id("oco_group_id")
     others = [api.rest(oco_group_id=group) for _ in range(2)]
     others.append(api.place(api.stop(oco_group_id=group)))
-    outside, second = api.rest(), api.rest(oco_group_id=new_id())
+    outside, second = api.rest(), api.rest(oco_group_id=new_id("oco_group_id"))
     equal(others[0]["oco_group_id"], group, "oco_group_id as submitted")
     api.fill(oco_group_id=group)
     for order in others:
@@ -37,7 +37,7 @@ def a_fill_cancels_the_others(api: Api) -> None:
 def a_partial_fill_cancels_the_others(api: Api) -> None:
     """The first part that fills of one order cancels the others."""
     for _ in range(ATTEMPTS):
-        group, quote = new_id(), api.quote(cheapest(api).symbol)
+        group, quote = new_id("oco_group_id"), api.quote(cheapest(api).symbol)
         other = api.rest(oco_group_id=group)
         sizes = {"quantity": too_large(quote, "3"), "limit_price": plain(quote.ask)}
         first = api.place(api.limit(symbol=quote.symbol, oco_group_id=group, **sizes))
@@ -51,11 +51,11 @@ def a_partial_fill_cancels_the_others(api: Api) -> None:
 @requirement("OCO-002", needs="fills")
 def traded_group_takes_no_more(api: Api) -> None:
     """Joining a group that has traded is rejected; joining one that has not is accepted."""
-    group, fresh = new_id(), new_id()
+    group, fresh = new_id("oco_group_id"), new_id("oco_group_id")
     api.rest(oco_group_id=fresh)
     api.accept(api.limit(oco_group_id=fresh))
     api.fill(oco_group_id=group)
-    eventually(
+    api.eventually(
         lambda: api.submit(api.limit(oco_group_id=group)).rejected("OCO_GROUP_CLOSED"),
         lambda _: True,
         "the group is closed",
@@ -65,7 +65,7 @@ def traded_group_takes_no_more(api: Api) -> None:
 @requirement("OCO-003")
 def cancelling_by_hand_leaves_the_others(api: Api) -> None:
     """Of three orders one is cancelled: the others are open, and the group can be joined."""
-    group = new_id()
+    group = new_id("oco_group_id")
     first, second, third = (api.rest(oco_group_id=group) for _ in range(3))
     equal(api.delete(f"/orders/{first['id']}").ok()["success"], True, "cancelling one")
     for order in (second, third):

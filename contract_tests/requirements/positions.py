@@ -7,10 +7,11 @@ from functools import partial
 
 from contract_tests.api import Api, Body
 from contract_tests.expect import NotDeclared, dec, equal, plain, that
-from contract_tests.fillings import seen_at_one_quote
+from contract_tests.fillings import await_another_price, seen_at_one_quote
 from contract_tests.market import Instrument
 from contract_tests.requirements import requirement
 from contract_tests.requirements.fills import notional, traded
+from contract_tests.sameness import same
 from contract_tests.samples import UNKNOWN_POSITION
 
 SIGN = {"LONG": 1, "SHORT": -1}
@@ -63,7 +64,7 @@ def only_open_positions_are_listed(api: Api) -> None:
         equal(found, other.symbol == instrument.symbol, f"whether it is listed for {other.symbol}")
     api.settled(api.delete(f"/positions/{position['id']}").ok()["id"])
     equal(api.positions(instrument.symbol), [], "the positions after it was closed")
-    api.get(f"/positions/{position['id']}").refused(404, "POSITION_NOT_FOUND")
+    api.get(f"/positions/{position['id']}").refused(404)
 
 
 @requirement("POS-002", needs="fills")
@@ -83,6 +84,7 @@ def average_entry_is_weighted(api: Api) -> None:
     require_netting(api)
     for way_in, way_out in sides(api):
         instrument, trades = open_position(api, way_in)
+        await_another_price(api, instrument.symbol)
         trades += trade(api, instrument, way_in, instrument.quantity * 2)
         exact = Context(prec=60).divide(notional(trades), traded(trades))
         mean = exact.quantize(Decimal("1e-18"), ROUND_HALF_EVEN, Context(prec=60))
@@ -146,7 +148,14 @@ def position_is_marked_where_it_would_close(api: Api) -> None:
 
 @requirement("POS-007")
 def unknown_position_is_404(api: Api) -> None:
-    """An unknown id is 404 and named."""
+    """An unknown id is 404, the list is 200."""
+    api.get(f"/positions/{UNKNOWN_POSITION}").refused(404)
+    api.get("/positions").ok()
+
+
+@requirement("POS-008")
+def unknown_position_is_named(api: Api) -> None:
+    """The 404 of an unknown id says that it is a position, and which."""
     details = api.get(f"/positions/{UNKNOWN_POSITION}").refused(404, "POSITION_NOT_FOUND")
     named = {name: details.get(name) for name in ("resource", "id")}
     equal(named, {"resource": "position", "id": UNKNOWN_POSITION}, "details")
@@ -159,7 +168,7 @@ def known_position_is_200(api: Api) -> None:
     instrument, _ = open_position(api)
     symbol = instrument.symbol
     _, (alone, listed) = seen_at_one_quote(api, symbol, lambda: _both_ways(api, symbol))
-    equal(alone, listed, "the position alone and in the list")
+    same(alone, listed, "the position alone and in the list", schema="Position")
 
 
 def _both_ways(api: Api, symbol: str) -> tuple[Body, Body]:

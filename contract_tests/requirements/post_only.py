@@ -6,6 +6,7 @@ from contract_tests.api import Api
 from contract_tests.expect import dec, equal, plain
 from contract_tests.requirements import requirement
 from contract_tests.requirements.modify import patch, unchanged
+from contract_tests.sameness import same
 
 
 @requirement("PST-001", needs="fills")
@@ -53,3 +54,4 @@ def change_to_a_taking_price_is_rejected(api: Api) -> None:
     price = plain(quote.below("0.4"))
     changed = patch(api, order, {"limit_price": price})
     equal((dec(changed["limit_price"]), changed["post_only"]), (dec(price), True), "the order")
+    same(api.order(order["id"]), changed, "the order as it reads then")

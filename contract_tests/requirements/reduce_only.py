@@ -6,7 +6,7 @@ from decimal import Decimal
 from functools import partial
 
 from contract_tests.api import Api, Body
-from contract_tests.expect import dec, equal, eventually, plain, that
+from contract_tests.expect import dec, equal, plain, that
 from contract_tests.requirements import requirement
 from contract_tests.requirements.closing import close, opened
 from contract_tests.requirements.positions import sides
@@ -98,7 +98,7 @@ def reducing_ends_with_the_position(api: Api) -> None:
         api.settled(close(api, position, quantity=half, cancel_associated_orders=False)["id"])
         equal(api.order(order["id"])["status"], "OPEN", "the order while half is held")
         api.settled(close(api, position, cancel_associated_orders=False)["id"])
-        gone = eventually(
+        gone = api.eventually(
             partial(api.order, order["id"]),
             lambda found: found["status"] != "OPEN",
             "the order ends with its position",

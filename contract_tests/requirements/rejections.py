@@ -34,7 +34,7 @@ def unknown_symbol_is_not_tradeable(api: Api) -> None:
 def unaffordable_order_is_rejected(api: Api) -> None:
     """An order a thousand times too large is rejected; the same of usual size is accepted."""
     body = unaffordable(api)
-    api.submit(body).rejected()
+    api.submit(body).refused(422)
     api.accept(api.limit())
 
 

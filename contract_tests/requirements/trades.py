@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from contract_tests.api import Api, Body
+from contract_tests.api import MOST, Api, Body
 from contract_tests.expect import dec, equal, that
 from contract_tests.fillings import cheapest, partially_filled, too_large
+from contract_tests.invariants import moment
 from contract_tests.requirements import requirement
 from contract_tests.requirements.fills import traded
 
@@ -23,7 +24,7 @@ def every_fill_is_listed_once(api: Api) -> None:
             for name, value in (("order_id", "id"), ("symbol", "symbol"), ("side", "side")):
                 equal(trade[name], order[value], f"the trade's {name}")
         made += trades
-    everything = [one["id"] for one in api.get("/trades", {"limit": 1000}).ok()]
+    everything = [one["id"] for one in api.listed("/trades", limit=MOST)]
     equal(len(set(everything)), len(everything), "the ids of all trades without repeats")
     missing = {one["id"] for one in made} - set(everything)
     equal(missing, set(), "the trades that the whole list lacks")
@@ -34,7 +35,7 @@ def filters_keep_what_matches(api: Api) -> None:
     """symbol and order_id find their own trades and no others."""
     mine, other = api.fill(), api.fill(symbol=api.market.second.symbol)
     for query in ({"symbol": mine["symbol"]}, {"order_id": mine["id"]}):
-        listed = api.get("/trades", query | {"limit": 1000}).ok()
+        listed = api.listed("/trades", limit=MOST, **query)
         orders = {one["order_id"] for one in listed}
         that(mine["id"] in orders, f"by {query}", expected="the own trades", actual=orders)
         that(other["id"] not in orders, f"by {query}", expected="no others", actual=orders)
@@ -46,14 +47,15 @@ def filters_keep_what_matches(api: Api) -> None:
 @requirement("TRD-003", needs="fills")
 def window_is_half_open(api: Api) -> None:
     """The second of three trades is where since begins and where until ends."""
-    first, second, third = (api.trades(api.fill()["id"])[0] for _ in range(3))
-    at = second["timestamp"]
-    since = {one["id"] for one in api.get("/trades", {"since": at, "limit": 1000}).ok()}
-    until = {one["id"] for one in api.get("/trades", {"until": at, "limit": 1000}).ok()}
-    inside = [one["id"] in since for one in (first, second, third)]
-    equal(inside, [False, True, True], f"first, second, third since {at}")
-    inside = [one["id"] in until for one in (first, second, third)]
-    equal(inside, [True, False, False], f"first, second, third until {at}")
+    made = [api.trades(api.fill()["id"])[0] for _ in range(3)]
+    at = made[1]["timestamp"]
+    since = {one["id"] for one in api.listed("/trades", since=at, limit=MOST)}
+    until = {one["id"] for one in api.listed("/trades", until=at, limit=MOST)}
+    times = [moment(one["timestamp"]) for one in made]
+    inside = [one["id"] in since for one in made]
+    equal(inside, [time >= times[1] for time in times], f"the trades of {times} since {at}")
+    inside = [one["id"] in until for one in made]
+    equal(inside, [time < times[1] for time in times], f"the trades of {times} until {at}")
 
 
 @requirement("TRD-004", needs="fills")
