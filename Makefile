@@ -10,10 +10,10 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet install
 SYNC := $(PIP) --no-compile --no-deps --require-hashes --requirement
 
 .DEFAULT_GOAL := help
-.PHONY: help serve install test check lint format models conform bench machine mutants lock clean
+.PHONY: help serve install test check lint format models conform wheel bench machine mutants mutants-engine lock clean
 
 help:  ## list the targets
-	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 16
 
 serve: .venv/.runtime  ## run the server on http://localhost:8080 (or PORT=...)
 	$(BIN)/trading-api serve --port $(PORT)
@@ -43,14 +43,20 @@ models: .venv/.dev  ## write providers/models.py from openapi.yaml
 conform: .venv/.dev  ## judge a running server (URL=http://localhost:8080)
 	$(BIN)/trading-conformance run $(URL)
 
+wheel: .venv/.dev  ## build the conformance suite alone, in dist/
+	cd contract_tests && ../$(BIN)/python -m hatchling build --target wheel --directory ../dist
+
 bench: .venv/.dev  ## compare with other frameworks and measure durable orders per second
 	$(BIN)/python scripts/bench.py
 
 machine: .venv/.dev  ## 10,000 random runs of the engine's state machine (RUNS=...)
 	ENGINE_RUNS=$(or $(RUNS),10000) $(BIN)/pytest tests/engine/test_machine.py --timeout=0
 
+mutants: .venv/.dev  ## which checks notice which of 600 wrong servers (ARGS="--only ORD-001")
+	$(BIN)/python -m contract_tests.mutants $(ARGS)
+
 # Mutates a copy in mutants/. Decorated functions are left alone: the tool cannot wrap them.
-mutants: .venv/.dev  ## mutate the engine and list what its tests do not notice
+mutants-engine: .venv/.dev  ## mutate the engine and list what its tests do not notice
 	$(PIP) "mutmut>=3.6,<4"
 	$(BIN)/mutmut run --max-children 2
 	$(BIN)/mutmut results

@@ -44,7 +44,7 @@ def test_wheel_holds_every_data_file(wheel: ZipFile) -> None:
         str(path.relative_to(ROOT))
         for package in ("handlers", "providers", "contract_tests")
         for path in (ROOT / package).rglob("*")
-        if path.is_file() and "__pycache__" not in path.parts
+        if path.is_file() and not any(part.startswith((".", "__pyc")) for part in path.parts[1:])
     }
     assert set() == expected - set(wheel.namelist())
 
