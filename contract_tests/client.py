@@ -5,16 +5,17 @@ from __future__ import annotations
 import json as jsonlib
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any, Final, Self
 from urllib.parse import urlencode, urlsplit
 
 import httpx
 
+from contract_tests.clock import WALL, Clock
 from contract_tests.expect import Failure, equal, one_of, that
 from contract_tests.spec import operation_of, response_errors, schema_errors
-from contract_tests.traffic import Exchange
+from contract_tests.traffic import NO_STATUS, Exchange
 
 Watch = Callable[[Exchange], None]
 Query = Mapping[str, Any] | Sequence[tuple[str, Any]]
@@ -22,6 +23,7 @@ NOTHING: Final = object()
 """Stands for no body at all, which is not the body `null`."""
 
 TIMEOUT: Final = 30.0
+_SHORTEST_TIMEOUT: Final = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,16 +96,29 @@ class Answer:
 
 
 class Client:
-    """Sends requests to one base URL with fixed headers; `watch` sees every exchange."""
+    """Sends requests to one base URL with fixed headers; `watch` sees every answer.
+
+    `exchanges` holds all traffic, also what was not answered within `timeout` seconds, which get
+    fewer with every request that is not answered. Clients of one run share it, and their clock.
+    """
 
     def __init__(
-        self, base_url: str, headers: Mapping[str, str] | None = None, *, watch: Watch | None = None
+        self,
+        base_url: str,
+        headers: Mapping[str, str] | None = None,
+        *,
+        watch: Watch | None = None,
+        timeout: float = TIMEOUT,
+        clock: Clock = WALL,
+        exchanges: list[Exchange] | None = None,
     ) -> None:
         self.base_url = base_url.rstrip("/")
         self.headers = dict(headers or {})
-        self.exchanges: list[Exchange] = []
+        self.clock = clock
+        self.exchanges: list[Exchange] = [] if exchanges is None else exchanges
         self._watch = watch
-        self._http = httpx.Client(timeout=TIMEOUT, trust_env=False)
+        self._timeout = timeout
+        self._http = httpx.Client(trust_env=False)
 
     def send(
         self,
@@ -121,11 +136,18 @@ class Client:
             content = jsonlib.dumps(json).encode()
             sent.setdefault("Content-Type", "application/json")
         url = self.base_url + path + _query_string(query)
-        answer = Answer(self._exchange(method, url, content, sent))
-        self.exchanges.append(answer.exchange)
+        return Answer(self._noted(self._exchange(method, url, content, sent)))
+
+    def _noted(self, exchange: Exchange) -> Exchange:
+        self.exchanges.append(exchange)
+        if exchange.status == NO_STATUS:
+            what = f"an answer to {exchange.method} {exchange.url}"
+            raise NoAnswer(
+                what, expected="an HTTP response", actual=exchange.error, exchange=exchange
+            )
         if self._watch is not None:
-            self._watch(answer.exchange)
-        return answer
+            self._watch(exchange)
+        return exchange
 
     def _exchange(
         self,
@@ -134,26 +156,43 @@ class Client:
         content: bytes | Iterable[bytes] | None,
         headers: Mapping[str, str],
     ) -> Exchange:
-        recorded = _Recorder(content)
+        body = Outgoing(content)
         request = self._http.build_request(
-            method, url, content=recorded.content, headers=dict(headers)
+            method, url, content=body.content, headers=dict(headers), timeout=self._timeout
         )
-        started = time.monotonic()
-        try:
-            response = self._http.send(request)
-        except httpx.HTTPError as error:
-            what = f"an answer to {method} {url}"
-            raise NoAnswer(what, expected="an HTTP response", actual=repr(error)) from error
+        reply = self.perform(url, request, body)
         return Exchange(
             method=method,
             url=url,
             operation=operation_of(method, self._path_below_base(request.url)),
             sent_headers=dict(request.headers),
-            sent_body=recorded.sent,
+            sent_body=body.sent,
+            status=reply.status,
+            headers=reply.headers,
+            body=reply.body,
+            seconds=reply.seconds,
+            at=reply.at,
+            error=reply.error,
+        )
+
+    def perform(self, url: str, request: httpx.Request, body: Outgoing) -> Reply:
+        """Send a request. `url` is what was asked for, and `body` notes what goes out."""
+        del url, body  # the request has both
+        started = time.monotonic()
+        try:
+            response = self._http.send(request)
+        except httpx.HTTPError as error:
+            if isinstance(error, httpx.TimeoutException):
+                # Who keeps silent once does so again: a run shall end all the same.
+                self._timeout = min(self._timeout, max(self._timeout / 2, _SHORTEST_TIMEOUT))
+            seconds = time.monotonic() - started
+            return Reply(at=self.clock.answered(), seconds=seconds, error=repr(error))
+        return Reply(
             status=response.status_code,
             headers=dict(response.headers),
             body=response.content,
             seconds=time.monotonic() - started,
+            at=self.clock.answered(),
         )
 
     def _path_below_base(self, url: httpx.URL) -> str:
@@ -180,18 +219,30 @@ class NoAnswer(Failure):
     """The connection failed, or nothing that is HTTP came back."""
 
 
-class _Recorder:
-    """Keeps what goes out, also when it goes out in chunks."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reply:
+    """What came back for a request; see Exchange."""
+
+    at: float
+    seconds: float
+    status: int = NO_STATUS
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: bytes = b""
+    error: str = ""
+
+
+class Outgoing:
+    """The body of a request. Keeps in `sent` what goes out, also when it goes out in chunks."""
 
     def __init__(self, content: bytes | Iterable[bytes] | None) -> None:
-        self.sent = content if isinstance(content, bytes) else b""
-        self.content = (
-            self._keep(content)
-            if isinstance(content, Iterable) and not isinstance(content, bytes)
-            else content
-        )
+        self.sent = b""
+        self.content: bytes | Iterable[bytes] | None
+        if content is None or isinstance(content, bytes):
+            self.sent, self.content = content or b"", content
+        else:
+            self.content = self._noted(content)
 
-    def _keep(self, chunks: Iterable[bytes]) -> Iterator[bytes]:
+    def _noted(self, chunks: Iterable[bytes]) -> Iterator[bytes]:
         for chunk in chunks:
             self.sent += chunk
             yield chunk

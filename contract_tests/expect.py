@@ -1,23 +1,33 @@
 """How a check says what must hold.
 
 A check raises `Failure` where the server breaks the requirement, `NotDeclared` where the server
-does not claim the feature, and `NotExercised` where the circumstances (an account without money,
-a market that is closed) kept the check from seeing what it judges.
+does not claim the feature, `NotExercised` where the circumstances (an account without money, a
+market that is closed) kept the check from seeing what it judges, and `NotOffered` where it would
+touch orders and positions of others.
 """
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Final, TypeVar
 
+from contract_tests import clock
 from contract_tests.traffic import Exchange
 
 T = TypeVar("T")
 
-PATIENCE: Final = 15.0
-"""Seconds that a check waits for something the market must bring about."""
+
+@dataclass(slots=True)
+class Patience:
+    """Seconds that a check waits for something the market must bring about."""
+
+    seconds: float = 15.0
+
+
+PATIENCE: Final = Patience()
+"""A run whose market is quick may shorten it."""
 
 
 class Failure(AssertionError):
@@ -51,17 +61,28 @@ class NotExercised(Exception):
     """The check could not bring about the situation it judges."""
 
 
+class NotOffered(NotExercised):
+    """It would take an account, or symbols, that the run does not give to the suite alone."""
+
+
+def shown(value: object) -> str:
+    """A value as a failure names it: the same text each time, also for sets."""
+    if isinstance(value, set | frozenset):
+        return "{" + ", ".join(sorted(map(shown, value))) + "}"
+    return repr(value)
+
+
 def equal(actual: object, expected: object, what: str, exchange: Exchange | None = None) -> None:
     """Raise Failure unless both are equal."""
     if actual != expected:
-        raise Failure(what, expected=repr(expected), actual=repr(actual), exchange=exchange)
+        raise Failure(what, expected=shown(expected), actual=shown(actual), exchange=exchange)
 
 
 def one_of(actual: object, expected: set[Any], what: str, exchange: Exchange | None = None) -> None:
     """Raise Failure unless the value is one of those expected."""
     if actual not in expected:
         allowed = " or ".join(sorted(map(repr, expected)))
-        raise Failure(what, expected=allowed, actual=repr(actual), exchange=exchange)
+        raise Failure(what, expected=allowed, actual=shown(actual), exchange=exchange)
 
 
 def that(
@@ -82,9 +103,12 @@ def dec(value: Any, what: str = "a decimal") -> Decimal:
     if not isinstance(value, str):
         raise Failure(what, expected="a decimal string", actual=repr(value))
     try:
-        return Decimal(value)
+        found = Decimal(value)
     except ArithmeticError:
         raise Failure(what, expected="a decimal string", actual=repr(value)) from None
+    if not found.is_finite():
+        raise Failure(what, expected="a number", actual=repr(value))
+    return found
 
 
 def plain(value: Decimal) -> str:
@@ -98,14 +122,16 @@ def eventually(
     satisfied: Callable[[T], bool],
     what: str,
     *,
-    within: float = PATIENCE,
+    within: float | None = None,
 ) -> T:
     """Ask until the answer satisfies; raises Overdue with the last answer when time is up."""
-    deadline = time.monotonic() + within
+    seconds = PATIENCE.seconds if within is None else within
+    time = clock.current()
+    deadline = time.monotonic() + seconds
     while True:
         last = probe()
         if satisfied(last):
             return last
         if time.monotonic() > deadline:
-            raise Overdue(what, expected=f"within {within:g} s", actual=f"still {last!r}")
+            raise Overdue(what, expected=f"within {seconds:g} s", actual=f"still {last!r}")
         time.sleep(0.05)

@@ -12,11 +12,12 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 
-from contract_tests.api import TERMINAL, Api, Body, without
+from contract_tests.api import Api, Body, without
+from contract_tests.chance import new_id
 from contract_tests.client import NoAnswer
 from contract_tests.expect import dec, equal, one_of, plain, that
+from contract_tests.market import TERMINAL
 from contract_tests.requirements.fills import notional, traded
-from contract_tests.requirements.idempotency import new_id
 
 ZERO = Decimal(0)
 

@@ -19,6 +19,8 @@ SPEC_FILE: Final = Path(__file__).with_name("openapi.yaml")
 VERSION_PREFIX: Final = "/v1"
 _METHODS: Final = ("get", "post", "put", "patch", "delete")
 _SCHEMA_REF: Final = "#/components/schemas/"
+OPEN_LISTS: Final = frozenset({"ErrorCode", "RejectReason", "Feature", "AssetClass"})
+"""Enums to which a server may add values of its own without breaking a MUST."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,7 +43,8 @@ class Requirement:
 class Operation:
     """One operation: its path as a template, and the statuses it documents.
 
-    `public` operations never need a key. All others need the provider.
+    `public` operations never need a key. All others need the provider. Every conformant server
+    has the `core` operations: those with a requirement of that profile.
     """
 
     id: str
@@ -49,6 +52,7 @@ class Operation:
     path: str
     statuses: frozenset[int]
     public: bool
+    core: bool
     pattern: re.Pattern[str]
 
     def __str__(self) -> str:
@@ -109,6 +113,7 @@ def _operation(path: str, method: str, node: dict[str, Any]) -> Operation:
         path=path,
         statuses=frozenset(map(int, node["responses"])),
         public=node.get("security") == [],
+        core=any(raw["profile"] == "core" for raw in node.get("x-requirements", ())),
         pattern=_path_pattern(path),
     )
 
@@ -135,23 +140,38 @@ def documented_methods(path: str) -> set[str]:
 
 def response_errors(operation: Operation, status: int, body: object) -> list[str]:
     """Where an answer's body departs from the spec; empty when it conforms."""
-    validator = _response_validator(operation.id, status)
+    return _errors(_response_validator(operation.id, status, closed=False), body)
+
+
+def strange_values(operation: Operation, status: int, body: object) -> list[str]:
+    """Where an answer's body has values of OPEN_LISTS that the spec does not have."""
+    known = set(response_errors(operation, status, body))
+    closed = _errors(_response_validator(operation.id, status, closed=True), body)
+    return [error for error in closed if error not in known]
+
+
+def _errors(validator: jsonschema_rs.Validator | None, body: object) -> list[str]:
     if validator is None:
         return []
-    return [
-        f"{'/'.join(map(str, error.instance_path)) or 'body'}: {error.message}"
-        for error in validator.iter_errors(body)
-    ]
+    try:
+        return [
+            f"{'/'.join(map(str, error.instance_path)) or 'body'}: {error.message}"
+            for error in validator.iter_errors(body)
+        ]
+    except ValueError as error:  # nested deeper than it goes
+        return [f"body: {error}"]
 
 
 def schema_errors(name: str, body: object) -> list[str]:
     """Where a value departs from a component schema; empty when it conforms."""
-    validator = _validator({"$ref": _SCHEMA_REF + name})
-    return [error.message for error in validator.iter_errors(body)]
+    validator = _validator({"$ref": _SCHEMA_REF + name}, closed=False)
+    return _errors(validator, body)
 
 
 @cache
-def _response_validator(operation_id: str, status: int) -> jsonschema_rs.Validator | None:
+def _response_validator(
+    operation_id: str, status: int, *, closed: bool
+) -> jsonschema_rs.Validator | None:
     operation = operations()[operation_id]
     node = document()["paths"][operation.path][operation.method.lower()]
     response = node["responses"].get(str(status))
@@ -159,11 +179,12 @@ def _response_validator(operation_id: str, status: int) -> jsonschema_rs.Validat
         return None
     if "$ref" in response:
         response = document()["components"]["responses"][response["$ref"].rpartition("/")[2]]
-    return _validator(response["content"]["application/json"]["schema"])
+    return _validator(response["content"]["application/json"]["schema"], closed=closed)
 
 
-def _validator(schema: dict[str, Any]) -> jsonschema_rs.Validator:
-    whole = {"allOf": [_json_schema(schema)], "components": {"schemas": _json_schemas()}}
+def _validator(schema: dict[str, Any], *, closed: bool) -> jsonschema_rs.Validator:
+    schemas = _json_schemas() if closed else _json_schemas() | _opened()
+    whole = {"allOf": [_json_schema(schema)], "components": {"schemas": schemas}}
     return jsonschema_rs.Draft202012Validator(whole, validate_formats=True)
 
 
@@ -171,6 +192,10 @@ def _validator(schema: dict[str, Any]) -> jsonschema_rs.Validator:
 def _json_schemas() -> dict[str, Any]:
     schemas = document()["components"]["schemas"]
     return {name: _json_schema(schema) for name, schema in schemas.items()}
+
+
+def _opened() -> dict[str, Any]:
+    return {name: {"type": "string"} for name in OPEN_LISTS}
 
 
 def _json_schema(node: Any) -> Any:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from contract_tests.conftest import Fleet
+from contract_tests.laboratory import Fleet
 from contract_tests.walkthrough import RESTART, SECTION, Names, Step, steps
 
 README = Path(__file__).parents[1] / "README.md"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from contract_tests.api import Api
-from contract_tests.conftest import SessionLab
+from contract_tests.laboratory import SessionLab
 from contract_tests.requirements.protocol import send
 from contract_tests.samples import Sample, samples
 from contract_tests.spec import operations

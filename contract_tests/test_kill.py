@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 
 from contract_tests import killing
-from contract_tests.conftest import FUNDS, Connect, Fleet
+from contract_tests.chance import new_id
 from contract_tests.expect import eventually
 from contract_tests.fillings import too_large
 from contract_tests.killing import Sent, Trader
-from contract_tests.requirements.idempotency import new_id
+from contract_tests.laboratory import FUNDS, Connect, Fleet
 
 ROUNDS = 2
 TRADERS = 6

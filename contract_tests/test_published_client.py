@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from contract_tests.requirements.idempotency import new_id
+from contract_tests.chance import new_id
 from contract_tests.servers import Server
 
 tektii: Any = pytest.importorskip("tektii", reason="the published client is not installed")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from contract_tests.api import Api
-from contract_tests.conftest import SessionLab
+from contract_tests.laboratory import SessionLab
 from contract_tests.requirements import Check, checks
 from contract_tests.runner import Outcome, Watcher, broken_by_the_way, run_check
 

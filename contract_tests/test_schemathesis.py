@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from contract_tests.conftest import KEYS, Fleet, SessionLab
+from contract_tests.laboratory import KEYS, Fleet, SessionLab
 from contract_tests.spec import operation_of, operations
 from contract_tests.traffic import Statuses
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -13,6 +14,9 @@ from contract_tests.spec import Operation
 _SECRET_HEADERS: Final = {"authorization", "x-api-key", "cookie", "set-cookie"}
 _NOISE_HEADERS: Final = {"accept", "accept-encoding", "connection", "user-agent", "host"}
 _SHOWN: Final = 2000
+NO_STATUS: Final = 0
+_HALF: Final = re.compile(rb"\\u[dD][89a-fA-F]")
+"""The escape of a surrogate, which is half a character unless another follows."""
 
 
 class Record(dict[str, Any]):
@@ -24,7 +28,11 @@ class Record(dict[str, Any]):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Exchange:
-    """One request and its answer. Header names are lower case; `seconds` is the round trip."""
+    """One request and its answer. Header names are lower case; `seconds` is the round trip.
+
+    `at` is when the answer was there, by the clock of the check. Where none came, `status` is
+    NO_STATUS and `error` says why.
+    """
 
     method: str
     url: str
@@ -35,6 +43,8 @@ class Exchange:
     headers: Mapping[str, str]
     body: bytes
     seconds: float
+    at: float = 0.0
+    error: str = ""
 
     @property
     def path(self) -> str:
@@ -52,8 +62,31 @@ class Exchange:
         return self.headers.get("content-type", "").partition(";")[0].strip().lower()
 
     def json(self) -> Any:
-        """The answer's body, its objects as Record; raises ValueError when it is not JSON."""
-        return json.loads(self.body, object_hook=Record)
+        """The answer's body, its objects as Record; raises ValueError when it is not JSON.
+
+        It is none either where it holds NaN, half a character, or is nested without end.
+        """
+        try:
+            found = json.loads(self.body, object_hook=Record, parse_constant=_refuse)
+        except RecursionError:
+            raise ValueError("nested too deeply") from None
+        if _HALF.search(self.body):
+            json.dumps(found, ensure_ascii=False).encode()
+        return found
+
+    def items(self) -> list[Record]:
+        """The objects that a success holds, alone or in a list; none where it holds none."""
+        try:
+            body = self.json() if 200 <= self.status < 300 else []
+        except ValueError:
+            return []
+        return [
+            one for one in (body if isinstance(body, list) else [body]) if isinstance(one, Record)
+        ]
+
+    def ids(self) -> list[str]:
+        """The ids of those objects."""
+        return [one["id"] for one in self.items() if isinstance(one["id"], str)]
 
     def sent_json(self) -> Any:
         """The request's body; None when it has none or it is not JSON."""
@@ -68,11 +101,15 @@ class Exchange:
             f"> {self.method} {self.url}",
             *_headers(self.sent_headers, ">"),
             *_body(self.sent_body, ">"),
-            f"< {self.status}",
+            f"< {self.status or self.error}",
             *_headers(self.headers, "<"),
             *_body(self.body, "<"),
         ]
         return "\n".join(parts)
+
+
+def _refuse(constant: str) -> None:
+    raise ValueError(f"{constant} is not JSON")
 
 
 def _headers(headers: Mapping[str, str], mark: str) -> Iterable[str]:

@@ -30,7 +30,7 @@ TOP_LEVEL = {
 ROOMS = {
     "handlers": set[str](),
     "providers": {"engine", "paper", "market_data"},
-    "contract_tests": {"requirements", "time_shift"},
+    "contract_tests": {"commands", "mutants", "reports", "requirements", "time_shift"},
 }
 
 VALUES = ("providers.models", "providers.values", "providers.errors")

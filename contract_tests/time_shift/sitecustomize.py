@@ -25,7 +25,10 @@ class _Meta(type):
 
 
 class _Shifted(_Real, metaclass=_Meta):
-    """`datetime` whose present is later."""
+    """`datetime` whose present is later; what it makes is real, so that it can be serialised."""
+
+    def __new__(cls, *args: Any, **kwargs: Any) -> Any:
+        return _Real(*args, **kwargs)
 
     @classmethod
     def now(cls, tz: datetime.tzinfo | None = None) -> Any:

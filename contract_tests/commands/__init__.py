@@ -1,0 +1,1 @@
+"""The commands of `trading-conformance`, one module each."""
