@@ -116,10 +116,17 @@ def requirement_of(check: str, exchange: Exchange) -> str:
         case "negative_data_rejection" | "not_a_server_error":
             return worst(faults(exchange)) or GENERAL
         case "positive_data_acceptance":
-            return _VALID[exchange.operation.id] if exchange.operation else GENERAL
+            return _valid(exchange, exchange.operation) if exchange.operation else GENERAL
         case "refusals_have_a_reason":
             return _unreasoned(exchange)
     return _BY_CHECK.get(check, GENERAL)
+
+
+def _valid(exchange: Exchange, operation: Operation) -> str:
+    """What says that a valid request succeeds; of null it is not the founding document."""
+    sent = exchange.sent_json()
+    has_null = isinstance(sent, dict) and None in sent.values()
+    return "GEN-009" if has_null else _VALID[operation.id]
 
 
 def _shape(status: int) -> str:
@@ -144,12 +151,12 @@ def _unreasoned(exchange: Exchange) -> str:
     if operation.id == "submit_order":
         at_fault = sorted(rules.broken_by_order(body))
         broken = (_rule_of_order(name, body, exchange.status) for name in at_fault)
-        return worst(broken) or _BY_THE_MARKET.get(_named(exchange), "ORD-001")
+        return worst(broken) or _BY_THE_MARKET.get(_named(exchange)) or _valid(exchange, operation)
     if operation.id == "close_position":
         if isinstance(body, dict) and body.get("limit_price") is not None:
             return "CLO-009"
         return "CLO-010" if exchange.status == 400 else "CLO-003"
-    return _RULE_OF.get(operation.id, _VALID[operation.id])
+    return _RULE_OF.get(operation.id) or _valid(exchange, operation)
 
 
 def _rule_of_order(name: str, body: Mapping[str, Any], status: int) -> str:

@@ -116,9 +116,12 @@ def _vast(api: Api, quote: Quote) -> str:
 def first_to_fill(api: Api, bodies: list[Body]) -> Body:
     """Place orders that rest on either side of the market; the first that fills.
 
-    Raises NotExercised when one fills on arrival every time, or none in a while.
+    Those that fill on arrival do not count. Raises NotExercised when none of the others fills.
     """
-    placed = [api.place(body)["id"] for body in bodies]
+    rested = [order for order in map(api.place, bodies) if not dec(order["filled_quantity"])]
+    placed = [order["id"] for order in rested]
+    if not placed:
+        raise NotExercised("the market moved: every order filled on arrival")
 
     def look() -> list[Body]:
         return [order for order in map(api.order, placed) if dec(order["filled_quantity"]) > 0]

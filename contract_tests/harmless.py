@@ -149,7 +149,7 @@ class Guard:
         if operation == "submit_order":
             return self._order(body)
         order = self.own.get(str(parameters.get("order_id")), {})
-        if operation == "modify_order" and order.get("symbol") in self.tradable:
+        if operation == "modify_order" and _is_one_of(order.get("symbol"), self.tradable):
             return self._change(body, order)
         return body
 
@@ -178,8 +178,10 @@ class Guard:
     def _change(self, body: Body, order: Body) -> Body:
         one = self.tradable[order["symbol"]]
         body = _small(body, one)
-        kind = "LIMIT" if order["order_type"] == "MARKET" else order["order_type"]
-        return body if self.allow_fills else _far(body, one, order["side"], kind)
+        if self.allow_fills:
+            return body
+        # What was sent without fills has a side and a type, and is LIMIT where MARKET was wanted.
+        return _far(body, one, order["side"], order["order_type"])
 
 
 def _is_one_of(value: Any, known: Collection[str]) -> bool:
@@ -199,20 +201,21 @@ def _readable(body: Any, names: Iterable[str]) -> bool:
     )
 
 
+def _is_positive(value: Any) -> bool:
+    return isinstance(value, str) and bool(_DECIMAL.fullmatch(value)) and Decimal(value) > 0
+
+
 def _small(body: Body, one: Tradable) -> Body:
     """A copy with a small quantity; one that no server can take stays as it is."""
     given = body.get("quantity")
-    takes = isinstance(given, str) and _DECIMAL.fullmatch(given) and Decimal(given) > 0
-    return {**body, "quantity": one.quantity} if takes else {**body}
+    return {**body, "quantity": one.quantity} if _is_positive(given) else {**body}
 
 
 def _far(body: Body, one: Tradable, side: str, kind: str) -> Body:
-    changes = {
-        name: one.far(name, side, kind)
-        for name in _PRICES & body.keys()
-        if body[name] is not None and Decimal(body[name]) > 0
-    }
-    if changes.keys() & {"trailing_distance"} and body.get("trailing_type") == "PERCENT":
+    """A copy with far prices; what is no price stays, and goes to no order (see `path`)."""
+    names = [name for name in _PRICES & body.keys() if _is_positive(body[name])]
+    changes = {name: one.far(name, side, kind) for name in names}
+    if "trailing_distance" in changes and body.get("trailing_type") == "PERCENT":
         changes["trailing_distance"] = "50"
     return {**body, **changes}
 

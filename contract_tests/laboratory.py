@@ -20,7 +20,7 @@ KEYS: Final = {"alice": "alice-key-for-the-tests", "bob": "bob-key-for-the-tests
 """API keys by account, of the server that asks for them."""
 
 NERVOUS: Final = {
-    "PAPER_INITIAL_BALANCE": "1000",
+    "PAPER_INITIAL_BALANCE": "3000",
     "PAPER_VOLATILITY": "10",
     "PAPER_TICK_INTERVAL": "0.25",
     "PAPER_MAX_LEVERAGE": "20",

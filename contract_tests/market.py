@@ -113,6 +113,11 @@ class Market:
         """Whether the feature is listed."""
         return feature in self.capabilities["features"]
 
+    def disclaims(self, feature: str | None) -> bool:
+        """Whether the capabilities were read and do not list the feature."""
+        read = self.__dict__.get("capabilities")
+        return feature is not None and read is not None and feature not in read["features"]
+
     @cached_property
     def quoted(self) -> tuple[Instrument, ...]:
         """What the target quotes: of the symbols given, else of the known candidates."""

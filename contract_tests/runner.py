@@ -177,7 +177,9 @@ def run(checks: Iterable[Check], api: Api, watcher: Watcher) -> Iterator[Result]
     for check in checks:
         result = run_check(check, api)
         yield result
-        yield from broken_by_the_way(watcher.take(), result)
+        for other in broken_by_the_way(watcher.take(), result):
+            if not api.market.disclaims(other.requirement.feature):
+                yield other
 
 
 def broken_by_the_way(found: Iterable[Violation], result: Result) -> Iterator[Result]:

@@ -124,7 +124,8 @@ class Run:
         result = run_check(check, api, seed=self.options.seed)
         entry = self._enter(result)
         for other in broken_by_the_way(self.watcher.take(), result):
-            self._enter_once(other)
+            if not api.market.disclaims(other.requirement.feature):
+                self._enter_once(other)
         if any(one.status == NO_STATUS for one in result.exchanges + result.cleaning):
             self.lost = self.is_lost()
         return entry

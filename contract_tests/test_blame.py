@@ -216,4 +216,7 @@ def test_changes_keep_an_order_where_it_is() -> None:
     assert {"limit_price": "100", "quantity": "1"} == guarded.body(
         "modify_order", ours, {"limit_price": "199", "quantity": "7"}
     )
-    assert {"order_id": UNKNOWN_ID} == guarded.path("modify_order", ours, {"limit_price": 199})
+    misreadings: list[Any] = [199, "1e9", "abc", [], {}]
+    for misread in misreadings:
+        body = guarded.body("modify_order", ours, {"limit_price": misread, "quantity": misread})
+        assert {"order_id": UNKNOWN_ID} == guarded.path("modify_order", ours, body)

@@ -56,7 +56,7 @@ class PaperSettings(BaseSettings):
     )
 
     initial_balance: Decimal = Field(
-        Decimal(100_000), ge=0, description="What a new account is given, in its currency."
+        Decimal(1_000_000), ge=0, description="What a new account is given, in its currency."
     )
     currency: str = Field(
         "USD",

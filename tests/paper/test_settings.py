@@ -24,7 +24,7 @@ def nothing_set(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 def test_defaults() -> None:
     """Without any option there is 100,000 USD, small fees and a tick a second."""
     expected = {
-        "initial_balance": Decimal(100_000),
+        "initial_balance": Decimal(1_000_000),
         "currency": "USD",
         "maker_fee": Decimal("0.0002"),
         "taker_fee": Decimal("0.0005"),
