@@ -63,14 +63,18 @@ def refusal_of_change(
 ) -> Refusal | None:
     """Why a working order cannot become the changed one, or None."""
     moved = order.limit_price != changed.limit_price
-    repriced = any(getattr(order, name) != getattr(changed, name) for name in PRICES)
     return (
         off_step(changed, world)
         or grown_beyond(state, order, changed)
-        or (misplaced_exits(changed, world) if repriced else None)
+        or (misplaced_exits(changed, world) if repriced(order, changed) else None)
         or (would_take(changed, world) if moved else None)
         or unaffordable(state, changed, world, replaced(state, order, changed, world))
     )
+
+
+def repriced(order: Order, changed: Order) -> bool:
+    """Whether a change moves a price; one of the quantity alone leaves what was judged before."""
+    return any(getattr(order, name) != getattr(changed, name) for name in PRICES)
 
 
 def off_step(order: Order, world: World) -> Refusal | None:
@@ -230,7 +234,8 @@ def replaced(
     before = state.reserves.of(order.symbol, order.side)
     leverage = leverage_of(order)
     rest = before.plus(order.remaining_quantity.copy_negate(), expected_price(order), leverage)
-    if marketable(order, world.quote(order.symbol)):  # it has met the quote, and rests
+    has_met = marketable(order, world.quote(order.symbol))  # the quote, and rests
+    if has_met or not repriced(order, changed):
         price = expected_price(changed)
         return before, rest.plus(changed.remaining_quantity, price, leverage)
     return before, with_order(rest, changed, world)

@@ -180,3 +180,15 @@ def test_around_the_clock_everything_trades() -> None:
     desk.now = EVENING
     desk.quote("99", "100")
     assert "FILLED" == row(desk.buy("4"), "status")
+
+
+def test_an_order_can_shrink_while_the_market_is_closed() -> None:
+    """A stop that the market has passed since it closed would cost more than was reserved for it;
+    a smaller one costs no more than before.
+    """
+    desk = Desk("1000", sessions=True)
+    desk.quote("89", "90")
+    order = desk.place("BUY 10 STOP 95")
+    desk.now = EVENING
+    desk.quote("199", "200")
+    assert "6" == row(desk.modify(order, quantity="6"), "quantity")
