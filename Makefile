@@ -55,7 +55,7 @@ machine: .venv/.dev  ## 10,000 random runs of the engine's state machine (RUNS=.
 mutants: .venv/.dev  ## which checks notice which of 600 wrong servers (ARGS="--only ORD-001")
 	$(BIN)/python -m contract_tests.mutants $(ARGS)
 
-# Mutates a copy in mutants/. Decorated functions are left alone: the tool cannot wrap them.
+# Mutates a copy in mutants/, for about half an hour on two cores.
 mutants-engine: .venv/.dev  ## mutate the engine and list what its tests do not notice
 	$(PIP) "mutmut>=3.6,<4"
 	$(BIN)/mutmut run --max-children 2
