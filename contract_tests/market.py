@@ -106,7 +106,7 @@ class Market:
             body: dict[str, Any] = self._client.send("GET", path).ok()
         except Failure as failure:
             reason = f"{failure.what}, expected {failure.expected}, was {failure.actual}"
-            raise NotExercised(f"{what} cannot be read: {reason}") from None
+            raise NotExercised(f"{what} cannot be read: {reason}") from failure
         return body
 
     def declares(self, feature: str) -> bool:
