@@ -204,6 +204,8 @@ class Exchange(WatchedAccount):
     @rule(pick=picks, change=changes())
     def modify(self, pick: int, change: ModifyOrderRequest) -> None:
         order = self._pick(pick)
+        if change.quantity is not None:  # it may trade by it at once
+            self.auditor.resized.add(order.id)
         result = self._decide(partial(engine.modify, self.state, order, change))
         if order.status in TERMINAL:
             assert isinstance(result, OrderNotModifiable)
@@ -211,8 +213,6 @@ class Exchange(WatchedAccount):
             prices = change.model_dump(exclude={"quantity"}).values()
             assert any(prices) or (change.quantity or 0) > order.quantity
         if isinstance(result, Order):
-            if change.quantity is not None:
-                self.auditor.resized.add(order.id)
             self._refreshes(order.id, order.symbol)
 
     @precondition(lambda self: self.auditor.orders)
