@@ -8,7 +8,7 @@ from contract_tests.api import Api, Body
 from contract_tests.expect import NotOffered, dec, equal, plain, that
 from contract_tests.fillings import partially_filled
 from contract_tests.requirements import requirement
-from contract_tests.requirements.positions import open_position
+from contract_tests.requirements.positions import open_position, sides
 
 FIGURES = ("balance", "equity", "margin_used", "margin_available", "unrealized_pnl")
 
@@ -74,15 +74,24 @@ def balance_moves_by_what_was_traded(api: Api) -> None:
     """From flat to flat the balance changes by the cash flows less the commissions, exactly."""
     instrument = api.flat()
     before = api.account()["balance"]
-    sides = ["BUY", "BUY", "SELL", "SELL"]
-    if api.market.declares("short_selling"):
-        sides += ["SELL", "BUY"]
-    orders = [api.fill(symbol=instrument.symbol, side=side) for side in sides]
+    orders = _there_and_back(api, instrument.symbol)
     equal(api.positions(instrument.symbol), [], "the positions in the end")
     trades = [one for order in orders for one in api.trades(order["id"])]
     flows = sum((_cash_flow(one) for one in trades), Decimal(0))
     costs = sum((dec(one["commission"]) for one in trades), Decimal(0))
     equal(api.account()["balance"] - before, flows - costs, "the change of the balance")
+
+
+def _there_and_back(api: Api, symbol: str) -> list[Body]:
+    """The orders that open positions on both sides and close them again."""
+    ways = sides(api)
+    if not api.hedges:
+        each = [side for way_in, way_out in ways for side in (way_in, way_in, way_out, way_out)]
+        return [api.fill(symbol=symbol, side=side) for side in each]
+    opening = [api.fill(symbol=symbol, side=way_in) for way_in, _ in ways for _ in range(2)]
+    held = [one["id"] for one in api.positions(symbol)]
+    closing = [api.delete(f"/positions/{one}").ok()["id"] for one in held]
+    return opening + [api.settled(one) for one in closing]
 
 
 def _cash_flow(trade: Body) -> Decimal:

@@ -154,7 +154,12 @@ class Exchange:
 
 def settings_of(**options: Any) -> PaperSettings:
     """Settings that do not depend on a file; quotes change too rarely to disturb a test."""
-    free: dict[str, Any] = {"maker_fee": 0, "taker_fee": 0, "tick_interval": timedelta(hours=1)}
+    free: dict[str, Any] = {
+        "initial_balance": 100_000,
+        "maker_fee": 0,
+        "taker_fee": 0,
+        "tick_interval": timedelta(hours=1),
+    }
     return PaperSettings(_env_file=None, **free | options)
 
 
