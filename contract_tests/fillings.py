@@ -119,17 +119,26 @@ def first_to_fill(api: Api, bodies: list[Body]) -> Body:
     Those that fill on arrival do not count. Raises NotExercised when none of the others fills.
     """
     rested = [order for order in map(api.place, bodies) if not dec(order["filled_quantity"])]
-    placed = [order["id"] for order in rested]
-    if not placed:
+    if not rested:
         raise NotExercised("the market moved: every order filled on arrival")
+    return those_that_fill(api, rested)[0]
+
+
+def those_that_fill(api: Api, orders: list[Body]) -> list[Body]:
+    """As soon as some of the orders have filled: these, once they are settled.
+
+    Raises NotExercised when none fills.
+    """
+    placed = [order["id"] for order in orders]
 
     def look() -> list[Body]:
         return [order for order in map(api.order, placed) if dec(order["filled_quantity"]) > 0]
 
     try:
-        return api.settled(api.eventually(look, bool, "one of the orders fills")[0]["id"])
+        filled = api.eventually(look, bool, "one of the orders fills")
     except Overdue as failure:
         raise NotExercised(f"the market did not move far enough: {failure.what}") from None
+    return [api.settled(order["id"]) for order in filled]
 
 
 def close_orders(api: Api, make: Callable[[str, str, Quote], Body]) -> list[Body]:

@@ -66,6 +66,8 @@ def _line(row: Row) -> str:
     verdict = "killed" if row.killed else "UNRELATED" if row.others else "SURVIVED"
     stock = "" if row.stock is None else f"; stock {'notices' if row.stock else 'misses'}"
     killers = ", ".join(one.removeprefix(f"{row.breaks}-") for one in row.own)
+    if not row.killed and row.unsure:
+        killers = "; ".join(row.unsure)
     others = f" and {len(row.others)} others" if row.others else ""
     return f"{row.breaks} {verdict:9} {row.name}: {killers}{others}{stock}"
 

@@ -20,8 +20,8 @@ from contract_tests.servers import Server
 QUICK: Final = {"PAPER_TICK_INTERVAL": "0.2", "PAPER_SYNCHRONOUS": "NORMAL"}
 """Whoever waits for quotes does not wait long, and nobody pulls the plug."""
 
-ACCOUNTS: Final = 400
-"""More than there are mutants: each trades in an account of its own, whatever it leaves there."""
+ACCOUNTS: Final = 2000
+"""More than one worker needs: each mutant has an account of its own, whatever it leaves there."""
 
 
 class On(StrEnum):
@@ -74,6 +74,8 @@ class Stage:
     def become(self, make: Callable[[], Mutation], restarted: Restarted = stay) -> None:
         """From now on be the server that `make` describes, each proxy with a state of its own."""
         self._account += 1
+        if self._account >= ACCOUNTS:
+            raise RuntimeError("more mutants than accounts")
         self._make, self.restarted = make, restarted
         self.close_clients()
         self.watcher.take()

@@ -13,6 +13,7 @@ from contract_tests.fillings import (
     close_orders,
     first_to_fill,
     partially_filled,
+    those_that_fill,
     too_large,
     while_quote_stands,
 )
@@ -175,12 +176,13 @@ def _reach(api: Api, side: str, quote: Quote) -> Body:
 def stop_triggers_when_the_market_comes(api: Api) -> None:
     """A stop one tick beyond the market triggers when it is reached, and not before."""
     api.require_type("STOP")
-    order = first_to_fill(api, close_orders(api, lambda *args: _beyond(api, *args)))
-    equal((order["status"], order["triggered"]), ("FILLED", True), "the stop that was reached")
-    first = api.trades(order["id"])[0]
-    price, stop = dec(first["price"]), dec(order["stop_price"])
-    reached = price >= stop if order["side"] == "BUY" else price <= stop
-    that(reached, f"the first price of a {order['side']} stop", expected=stop, actual=price)
+    orders = [api.place(body) for body in close_orders(api, lambda *args: _beyond(api, *args))]
+    for order in those_that_fill(api, orders):
+        equal((order["status"], order["triggered"]), ("FILLED", True), "the stop that was reached")
+        first = api.trades(order["id"])[0]
+        price, stop = dec(first["price"]), dec(order["stop_price"])
+        reached = price >= stop if order["side"] == "BUY" else price <= stop
+        that(reached, f"the first price of a {order['side']} stop", expected=stop, actual=price)
 
 
 def _beyond(api: Api, symbol: str, side: str, quote: Quote) -> Body:
