@@ -27,7 +27,7 @@ from contract_tests.mutants.messages import (
     Response,
 )
 from contract_tests.mutants.mutant import Table
-from contract_tests.mutants.table_fills import some_filled, times
+from contract_tests.mutants.table_fills import plus, some_filled, times
 
 TABLE: Final = Table()
 add = TABLE.add
@@ -182,7 +182,11 @@ add(
     "MRG-002",
     "a liquidation leaves margin in use",
     lambda: each(
-        "Account", lambda one: one | {"margin_used": one["equity"], "margin_available": "0"}
+        "Account",
+        when(
+            lambda one: Decimal(one["margin_used"]) == 0,
+            lambda one: one | {"margin_used": "1", "margin_available": plus("-1")(one["equity"])},
+        ),
     ),
 )
 add(
