@@ -6,8 +6,22 @@ from decimal import Decimal
 
 from providers.engine.fills import due, rests
 from providers.engine.margin import DIRECTION, total_quantity
+from providers.engine.money import ZERO
 from providers.engine.turn import Turn
-from providers.models import Order, OrderStatus
+from providers.models import (
+    Order,
+    OrderStatus,
+    OrderType,
+    Position,
+    PositionSide,
+    Side,
+    TimeInForce,
+)
+from providers.values import trusted
+
+trusted_order = trusted(Order)
+
+EXIT_SIDE = {PositionSide.LONG: Side.SELL, PositionSide.SHORT: Side.BUY}
 
 
 def end(turn: Turn, order: Order, status: OrderStatus) -> Order:
@@ -31,6 +45,26 @@ def resize(turn: Turn, order: Order, remaining: Decimal) -> Order:
     )
     name = "ORDER_MODIFIED" if order.parent_order_id is None else "BRACKET_ORDER_MODIFIED"
     return turn.order_event(name, resized)
+
+
+def closing(turn: Turn, position: Position, kind: OrderType, quantity: Decimal) -> Order:
+    """A new order of the exchange's own making that can only reduce this position."""
+    now = turn.stamp()
+    return trusted_order(
+        id=turn.world.new_id("ord"),
+        symbol=position.symbol,
+        side=EXIT_SIDE[position.side],
+        order_type=kind,
+        quantity=quantity,
+        filled_quantity=ZERO,
+        remaining_quantity=quantity,
+        status=OrderStatus.OPEN,
+        time_in_force=TimeInForce.GTC,
+        reduce_only=True,
+        position_id=position.id,
+        created_at=now,
+        updated_at=now,
+    )
 
 
 def room(turn: Turn, order: Order) -> Decimal:

@@ -14,23 +14,17 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from providers.engine.book import end, resize, room
+from providers.engine.book import closing, end, resize, room
 from providers.engine.fills import due, marketable
 from providers.engine.links import grouped, legs_of, reducing
 from providers.engine.margin import DIRECTION
-from providers.engine.money import ZERO
 from providers.engine.turn import Turn
 from providers.models import (
     Order,
     OrderStatus,
     OrderType,
     Position,
-    PositionSide,
-    Side,
-    TimeInForce,
 )
-
-EXIT_SIDE = {PositionSide.LONG: Side.SELL, PositionSide.SHORT: Side.BUY}
 
 
 def follow_fill(turn: Turn, order: Order, quantity: Decimal, position: Position | None) -> None:
@@ -92,27 +86,11 @@ def add_exit(
     parent_id: str,
 ) -> Order:
     """Put a STOP or LIMIT order on the book that can only reduce this position."""
-    now = turn.stamp()
-    stop = kind is OrderType.STOP
-    order = Order(
-        id=turn.world.new_id("ord"),
-        symbol=position.symbol,
-        side=EXIT_SIDE[position.side],
-        order_type=kind,
-        quantity=quantity,
-        filled_quantity=ZERO,
-        remaining_quantity=quantity,
-        limit_price=None if stop else price,
-        stop_price=price if stop else None,
-        status=OrderStatus.OPEN,
-        time_in_force=TimeInForce.GTC,
-        triggered=False if stop else None,
-        reduce_only=True,
-        parent_order_id=parent_id,
-        position_id=position.id,
-        created_at=now,
-        updated_at=now,
-    )
+    order = closing(turn, position, kind, quantity).evolve(parent_order_id=parent_id)
+    if kind is OrderType.STOP:
+        order = order.evolve(stop_price=price, triggered=False)
+    else:
+        order = order.evolve(limit_price=price)
     turn.owe(order, resting=False)
     return turn.order_event("BRACKET_ORDER_CREATED", order)
 

@@ -12,8 +12,8 @@ from __future__ import annotations
 
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 
-from providers.engine.book import end
-from providers.engine.exits import EXIT_SIDE, release
+from providers.engine.book import EXIT_SIDE, closing, end
+from providers.engine.exits import release
 from providers.engine.fills import Fill, worse
 from providers.engine.margin import (
     exit_price,
@@ -28,7 +28,7 @@ from providers.engine.trailing import to_step
 from providers.engine.transitions import fill
 from providers.engine.turn import Turn
 from providers.engine.world import World
-from providers.models import Order, OrderStatus, OrderType, Position, Side, TimeInForce
+from providers.models import OrderStatus, OrderType, Position, Side
 
 
 def guard(turn: Turn) -> None:
@@ -111,7 +111,8 @@ def beyond(position: Position, world: World, kept: Decimal) -> bool:
 def liquidate(turn: Turn, position: Position) -> None:
     """Close the position at the mark, an ISOLATED one no worse than its margin allows."""
     price = liquidation_price(turn.world, position)
-    order = turn.order_event("ORDER_CREATED", liquidating_order(turn, position))
+    order = closing(turn, position, OrderType.MARKET, position.quantity)
+    order = turn.order_event("ORDER_CREATED", order)
     filled, _ = fill(turn, order, Fill(price, position.quantity, is_maker=False))
     release(turn, filled)
     turn.notice(
@@ -136,22 +137,3 @@ def within_margin(price: Decimal, position: Position, world: World) -> Decimal:
         return price
     step = world.listed(position.symbol).price_increment
     return to_step(last, step, ROUND_CEILING if side is Side.SELL else ROUND_FLOOR)
-
-
-def liquidating_order(turn: Turn, position: Position) -> Order:
-    now = turn.stamp()
-    return Order(
-        id=turn.world.new_id("ord"),
-        symbol=position.symbol,
-        side=EXIT_SIDE[position.side],
-        order_type=OrderType.MARKET,
-        quantity=position.quantity,
-        filled_quantity=ZERO,
-        remaining_quantity=position.quantity,
-        status=OrderStatus.OPEN,
-        time_in_force=TimeInForce.GTC,
-        reduce_only=True,
-        position_id=position.id,
-        created_at=now,
-        updated_at=now,
-    )

@@ -97,9 +97,8 @@ def revalued(position: Position, world: World, changes: dict[str, Any]) -> Posit
     price = mark(position, world.quote(position.symbol))
     quantity = changes.get("quantity", position.quantity)
     gain = price * quantity - changes.get("cost_basis", cost(position))
-    changes["current_price"] = price
-    changes["unrealized_pnl"] = trim(gain if position.side is PositionSide.LONG else -gain)
-    position = position.evolve(**changes)
+    profit = trim(gain if position.side is PositionSide.LONG else -gain)
+    position = position.evolve(**changes, current_price=price, unrealized_pnl=profit)
     if not isolated(position):
         return position
     return position.evolve(liquidation_price=exit_price(position, world.rules.maintenance))

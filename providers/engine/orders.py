@@ -10,10 +10,10 @@ from __future__ import annotations
 from datetime import datetime
 from decimal import Decimal
 
-from providers.engine.book import end
+from providers.engine.book import EXIT_SIDE, end, trusted_order
 from providers.engine.checks import Refusal, exceeds, misfit, refusal_of, refusal_of_change
 from providers.engine.execution import arrive, catch_up, meet_again
-from providers.engine.exits import EXIT_SIDE, cancel_exits, exits_of, move_legs, set_exits
+from providers.engine.exits import cancel_exits, exits_of, move_legs, set_exits
 from providers.engine.fills import STOPS, marketable
 from providers.engine.liquidation import guard
 from providers.engine.margin import DIRECTION, revalued
@@ -38,9 +38,6 @@ from providers.models import (
     TimeInForce,
     TrailingType,
 )
-from providers.values import trusted
-
-trusted_order = trusted(Order)
 
 MODIFIABLE = frozenset({OrderStatus.OPEN, OrderStatus.PARTIALLY_FILLED})
 

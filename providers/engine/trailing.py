@@ -14,8 +14,6 @@ from providers.engine.money import EXACT, trim
 from providers.engine.world import World, touch
 from providers.models import Order, OrderType, Side, TrailingType
 
-HUNDRED = Decimal(100)
-
 
 def trails(order: Order) -> bool:
     """Whether the order is a trailing stop that still waits."""
