@@ -11,7 +11,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
@@ -161,18 +161,13 @@ class Desk:
         )
 
     def world(self) -> World:
-        return World(
+        return surroundings(
             now=self.now,
             new_id=self._new_id,
-            quote=self.quotes.__getitem__,
-            instrument=INSTRUMENTS.get,
-            session_end=session_end,
-            is_open=is_open if self.sessions else lambda *_: True,
-            group_traded=lambda group: any(
-                order.oco_group_id == group and order.filled_quantity
-                for order in self.orders.values()
-            ),
+            quotes=self.quotes,
+            orders=self.orders,
             rules=self.rules,
+            sessions=self.sessions,
         )
 
     # When
@@ -309,6 +304,30 @@ class Desk:
     def _new_id(self, prefix: str) -> str:
         self._made += 1
         return f"{prefix}_{self._made}"
+
+
+def surroundings(
+    *,
+    now: datetime,
+    new_id: Callable[[str], str],
+    quotes: Mapping[str, Quote],
+    orders: Mapping[str, Order],
+    rules: Rules,
+    sessions: bool,
+) -> World:
+    """The world of a decision; of all orders there ever were it is told which groups traded."""
+    return World(
+        now=now,
+        new_id=new_id,
+        quote=quotes.__getitem__,
+        instrument=INSTRUMENTS.get,
+        session_end=session_end,
+        is_open=is_open if sessions else lambda *_: True,
+        group_traded=lambda group: any(
+            order.oco_group_id == group and order.filled_quantity for order in orders.values()
+        ),
+        rules=rules,
+    )
 
 
 def request(

@@ -20,7 +20,6 @@ from hypothesis.stateful import (
 
 from providers.engine import orders as engine
 from providers.engine.margin import figures
-from providers.engine.sessions import is_open, session_end
 from providers.engine.state import TERMINAL, AccountState, Event, EventType, Ledger
 from providers.engine.world import Decision, World
 from providers.errors import OrderRejected, TradingError
@@ -39,7 +38,7 @@ from providers.models import (
     Trade,
 )
 from tests.engine.auditor import Auditor
-from tests.engine.desk import INSTRUMENTS, OPENING, copied, picture
+from tests.engine.desk import OPENING, copied, picture, surroundings
 
 T = TypeVar("T")
 
@@ -132,18 +131,13 @@ class WatchedAccount(RuleBasedStateMachine):
         return copied(self.state)
 
     def _world(self) -> World:
-        return World(
+        return surroundings(
             now=self.now,
             new_id=self._new_id,
-            quote=self.quotes.__getitem__,
-            instrument=INSTRUMENTS.get,
-            session_end=session_end,
-            is_open=is_open if self.sessions else lambda *_: True,
-            group_traded=lambda group: any(
-                order.oco_group_id == group and order.filled_quantity
-                for order in self.auditor.orders.values()
-            ),
+            quotes=self.quotes,
+            orders=self.auditor.orders,
             rules=self.auditor.rules,
+            sessions=self.sessions,
         )
 
     def _symbols(self) -> dict[str, str]:
