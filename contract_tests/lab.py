@@ -11,6 +11,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from contract_tests.expect import NotOffered
+
 if TYPE_CHECKING:
     from contract_tests.api import Api
 
@@ -54,40 +56,43 @@ class Session:
 
 
 class Lab:
-    """Offers nothing; a run overrides what it offers and names it in `offers`."""
+    """Offers nothing; a run overrides what it offers and names it in `offers`.
+
+    What is asked for all the same raises NotOffered.
+    """
 
     offers: frozenset[str] = frozenset()
 
     def keyed(self) -> Keyed:
         """Offered as "key"."""
-        raise NotImplementedError
+        raise NotOffered(NEEDS["key"])
 
     def accounts(self) -> tuple[Api, Api]:
         """Two accounts of one server; offered as "accounts"."""
-        raise NotImplementedError
+        raise NotOffered(NEEDS["accounts"])
 
     def restartable(self) -> Restartable:
         """Offered as "restart"."""
-        raise NotImplementedError
+        raise NotOffered(NEEDS["restart"])
 
     def faulty(self, fault: str) -> Api:
         """A server whose provider fails in every operation; offered as "fault".
 
         `fault` is unavailable or rate_limited.
         """
-        raise NotImplementedError
+        raise NotOffered(f"{NEEDS['fault']}: {fault}")
 
     def without_provider(self) -> Api:
         """Offered as "no_provider"."""
-        raise NotImplementedError
+        raise NotOffered(NEEDS["no_provider"])
 
     def session(self) -> Session:
         """Offered as "session_end"."""
-        raise NotImplementedError
+        raise NotOffered(NEEDS["session_end"])
 
     def nervous(self) -> Api:
         """An account without positions in a market that moves; offered as "liquidation".
 
         A move of a fraction of a percent takes a position of the highest leverage to maintenance.
         """
-        raise NotImplementedError
+        raise NotOffered(NEEDS["liquidation"])

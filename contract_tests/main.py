@@ -14,7 +14,13 @@ from typing import NoReturn
 from contract_tests.commands import arguments as take
 from contract_tests.commands.catalogue import explain_requirement, list_requirements
 from contract_tests.commands.diff import compare_reports
-from contract_tests.commands.output import BROKEN, USAGE, Unusable, complain
+from contract_tests.commands.output import (
+    BROKEN,
+    USAGE,
+    Unusable,
+    complain,
+    write_whatever_the_console_takes,
+)
 from contract_tests.commands.replay import replay_failure
 from contract_tests.commands.run import run_checks
 from contract_tests.commands.verify import verify_report
@@ -22,6 +28,7 @@ from contract_tests.commands.verify import verify_report
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Run the command; exits with one of the codes above."""
+    write_whatever_the_console_takes()
     options = _parser().parse_args(arguments)
     try:
         sys.exit(options.command(options))

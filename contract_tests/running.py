@@ -184,6 +184,7 @@ class Run:
                 seconds=seconds,
                 allow_fills=self.options.allow_fills,
                 symbols=self.options.symbols,
+                timeout=self.options.timeout,
             )
         except Exception as error:  # noqa: BLE001  what the checks found is not lost with it
             return {"cases": 0, "seconds": 0, "findings": [], "error": where(error)}

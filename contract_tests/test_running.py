@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import time
 from collections.abc import Callable
@@ -408,3 +409,12 @@ def test_selection() -> None:
     chosen = {one.requirement for one in options.plan(core)}
     assert {requirements()[one].profile for one in chosen} == {"core"}
     assert "SYS-002" not in chosen
+
+
+def test_a_console_that_knows_no_tick_gets_an_escape(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The summary's signs are no reason to fail where the output is plain ASCII."""
+    written = io.BytesIO()
+    monkeypatch.setattr("sys.stdout", io.TextIOWrapper(written, "ascii", write_through=True))
+    with fake_server(HEALTHY) as fake:
+        assert exit_code("run", fake.url, "--only", "SYS-002") == 0
+    assert b"\\u2713" in written.getvalue()

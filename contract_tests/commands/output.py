@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import sys
 from typing import Final
 
@@ -15,6 +16,13 @@ BROKEN: Final = 4
 
 class Unusable(Exception):
     """What the command was given cannot be used; the message says why. Exit code 2."""
+
+
+def write_whatever_the_console_takes() -> None:
+    """Let a sign that the console's encoding lacks be written as an escape rather than fail."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
 
 
 def say(text: str = "") -> None:

@@ -48,7 +48,6 @@ class Row:
     unsure: list[str] = field(default_factory=list)
     stock: list[str] | None = None
     seconds: float = 0.0
-    stock_seconds: float = 0.0
 
     @property
     def killed(self) -> bool:

@@ -14,8 +14,29 @@ Body: TypeAlias = dict[str, Any]
 Pairs: TypeAlias = list[tuple[str, str]]
 
 
+class Message:
+    """What requests and answers have in common."""
+
+    __slots__ = ()
+    body: bytes
+
+    @property
+    def json(self) -> Any:
+        """The body; None when it has none or it is not JSON."""
+        try:
+            return json.loads(self.body)
+        except ValueError:
+            return None
+
+    @property
+    def fields(self) -> Body:
+        """The members of a body that is an object."""
+        body = self.json
+        return body if isinstance(body, dict) else {}
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Request:
+class Request(Message):
     """A request as the client sent it; header names are lower case."""
 
     method: str
@@ -46,20 +67,6 @@ class Request:
     def parameter(self, name: str) -> str | None:
         """The first value of a query parameter."""
         return next((value for key, value in self.query if key == name), None)
-
-    @property
-    def json(self) -> Any:
-        """The body; None when it has none or it is not JSON."""
-        try:
-            return json.loads(self.body)
-        except ValueError:
-            return None
-
-    @property
-    def fields(self) -> Body:
-        """The members of a body that is an object."""
-        body = self.json
-        return body if isinstance(body, dict) else {}
 
     @property
     def last_segment(self) -> str:
@@ -107,26 +114,12 @@ class Request:
 
 
 @dataclass(frozen=True, slots=True)
-class Response:
+class Response(Message):
     """An answer on its way back."""
 
     status: int
     headers: Mapping[str, str] = field(default_factory=dict)
     body: bytes = b""
-
-    @property
-    def json(self) -> Any:
-        """The body; None when it is not JSON."""
-        try:
-            return json.loads(self.body)
-        except ValueError:
-            return None
-
-    @property
-    def fields(self) -> Body:
-        """The members of a body that is an object."""
-        body = self.json
-        return body if isinstance(body, dict) else {}
 
     @property
     def error(self) -> Body:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from http.client import HTTPConnection, HTTPException, HTTPResponse
@@ -87,7 +88,7 @@ class _Server(ThreadingHTTPServer):
         del request, client_address
 
 
-class _Handler(BaseHTTPRequestHandler):
+class _Handler(BaseHTTPRequestHandler, ABC):
     protocol_version = "HTTP/1.1"
     wbufsize = -1  # one packet an answer: two would wait for each other
     disable_nagle_algorithm = True
@@ -109,14 +110,14 @@ class _Handler(BaseHTTPRequestHandler):
     def log_message(self, *_: object) -> None:
         """Say nothing."""
 
+    @abstractmethod
     def relay(self, request: Request) -> Response:
         """Answer a request."""
-        raise NotImplementedError
 
     @property
+    @abstractmethod
     def address(self) -> str:
         """Host and port of the server behind."""
-        raise NotImplementedError
 
     def _answer(self) -> None:
         chunked = "chunked" in self.headers.get("transfer-encoding", "").lower()

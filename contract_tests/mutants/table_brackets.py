@@ -100,23 +100,17 @@ add(
 )
 
 
-class WholeLegs:
+def whole_legs(request: Request, forward: Forward) -> Response:
     """Legs are shown for the whole entry while it fills."""
 
-    def __init__(self) -> None:
-        self._sizes: dict[str, str] = {}
+    def whole(leg: Body) -> Body:
+        parent = forward(request.asking("GET", f"/orders/{leg['parent_order_id']}")).json
+        return leg | {"quantity": parent["quantity"], "remaining_quantity": parent["quantity"]}
 
-    def __call__(self, request: Request, forward: Forward) -> Response:
-        """Look up the entry of each leg."""
-
-        def whole(leg: Body) -> Body:
-            parent = forward(request.asking("GET", f"/orders/{leg['parent_order_id']}")).json
-            return leg | {"quantity": parent["quantity"], "remaining_quantity": parent["quantity"]}
-
-        return legs(whole, "list_orders")(request, forward)
+    return legs(whole, "list_orders")(request, forward)
 
 
-add("BRK-002", "legs are for the whole entry while it fills", WholeLegs)
+add("BRK-002", "legs are for the whole entry while it fills", lambda: whole_legs)
 add(
     "BRK-003",
     "one leg leaves the other",

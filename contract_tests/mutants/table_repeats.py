@@ -30,11 +30,6 @@ add = TABLE.add
 # -- IDM: one client_order_id, one order ---
 
 
-def in_truth(name: str) -> Callable[[Request, Forward], bool]:
-    """Whether a request has that field."""
-    return lambda request, _: request.fields.get(name) is not None
-
-
 class Repeats:
     """Answers the repeat of a client_order_id without asking, or asks and answers otherwise."""
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import multiprocessing
 import tempfile
-import time
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
@@ -50,9 +49,7 @@ class Worker:
         """The row of a mutant."""
         row = judge(mutant, self.stage)
         if self._plan.meets_stock(mutant):
-            started = time.monotonic()
             row.stock = self._stock.notices(mutant)
-            row.stock_seconds = time.monotonic() - started
         return row
 
     def close(self) -> None:
