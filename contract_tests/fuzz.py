@@ -22,7 +22,7 @@ from schemathesis.generation.meta import TestPhase
 
 from contract_tests import rules
 from contract_tests.expect import one_of, that
-from contract_tests.invariants import violations
+from contract_tests.invariants import Judge
 from contract_tests.spec import Operation, enum, operation_of
 from contract_tests.traffic import Exchange
 
@@ -40,6 +40,7 @@ _RARELY_ACCEPTED: Final = {"reduce_only", "position_id"}
 _MOST_LEVERAGE: Final = 10
 _EXAMPLE_ID: Final = "my-order-1"
 _numbers = itertools.count()
+_JUDGE: Final = Judge()
 
 
 @schemathesis.hook
@@ -111,7 +112,7 @@ def answers_keep_the_invariants(
 ) -> None:
     """What must hold of every answer holds of this one."""
     del ctx, case
-    for violation in violations(exchange_of(response)):
+    for violation in _JUDGE.violations(exchange_of(response)):
         raise violation.failure
 
 

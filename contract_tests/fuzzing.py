@@ -28,7 +28,7 @@ from contract_tests.fuzz_process import (
     troubles,
 )
 from contract_tests.harmless import Guard, Tradable
-from contract_tests.invariants import violations
+from contract_tests.invariants import Judge
 from contract_tests.market import UNKNOWN_SYMBOL, Instrument, Market
 from contract_tests.redaction import Secrets
 from contract_tests.report import exchange_entry
@@ -129,6 +129,7 @@ class _Stage:
         self._without: list[str] = []
         self._declared: frozenset[str] | None = None
         self._seen: set[tuple[str, str, str]] = set()
+        self._judge = Judge()
 
     # --- before ---
 
@@ -226,7 +227,7 @@ class _Stage:
         self.result.cases += 1
         self.result.operations[name] = self.result.operations.get(name, 0) + 1
         self._guard.saw(name, exchange)
-        for violation in violations(exchange):
+        for violation in self._judge.violations(exchange):
             self.add(violation.requirement, violation.failure)
 
     def _silent(self, exchange: Exchange) -> None:

@@ -38,6 +38,8 @@ EXACT: Final = Context(prec=100)
 """Sums and products of amounts with 18 digits on either side of the point are not rounded."""
 
 INVARIANTS: Final[list[tuple[str, Invariant]]] = []
+REMEMBERING: Final[list[tuple[str, Callable[[], Invariant]]]] = []
+"""Invariants that compare an answer with earlier ones: each of those who judge makes its own."""
 
 
 def invariant(requirement_id: str) -> Callable[[Invariant], Invariant]:
@@ -50,23 +52,29 @@ def invariant(requirement_id: str) -> Callable[[Invariant], Invariant]:
     return register
 
 
-def violations(exchange: Exchange) -> Iterator[Violation]:
-    """Every requirement that one exchange breaks.
+class Judge:
+    """Holds the answers of one run against all invariants, in the order in which they came."""
 
-    An answer of another shape than the document's breaks GEN-024, and is judged no further.
-    """
-    described = _is_described(exchange)
-    for requirement_id, rule in INVARIANTS:
-        if not described and not requirement_id.startswith("GEN-"):
-            continue
-        try:
-            with localcontext(EXACT):
-                rule(exchange)
-        except Failure as failure:
-            failure.exchange = exchange
-            yield Violation(requirement_id, failure)
-        except (LookupError, TypeError, AttributeError) as error:
-            yield Violation(requirement_id, _unreadable(exchange, error))
+    def __init__(self) -> None:
+        self._rules = [*INVARIANTS, *((one, make()) for one, make in REMEMBERING)]
+
+    def violations(self, exchange: Exchange) -> Iterator[Violation]:
+        """Every requirement that an exchange breaks.
+
+        An answer of another shape than the document's breaks GEN-024, and is judged no further.
+        """
+        described = _is_described(exchange)
+        for requirement_id, rule in self._rules:
+            if not described and not requirement_id.startswith("GEN-"):
+                continue
+            try:
+                with localcontext(EXACT):
+                    rule(exchange)
+            except Failure as failure:
+                failure.exchange = exchange
+                yield Violation(requirement_id, failure)
+            except (LookupError, TypeError, AttributeError) as error:
+                yield Violation(requirement_id, _unreadable(exchange, error))
 
 
 def _is_described(exchange: Exchange) -> bool:
@@ -306,7 +314,7 @@ class TrailingStops:
     """The nearest stop at which each trailing stop was seen, by its distance."""
 
     def __init__(self) -> None:
-        self.nearest: dict[tuple[str, str, str], Decimal] = {}
+        self._nearest: dict[tuple[str, str, str], Decimal] = {}
 
     def __call__(self, exchange: Exchange) -> None:
         """The stop of a trailing stop never backs off between two sightings."""
@@ -317,20 +325,14 @@ class TrailingStops:
     def _judge(self, order: dict[str, Any]) -> None:
         stop, buys = dec(order["stop_price"]), order["side"] == "BUY"
         key = (order["id"], order["trailing_distance"], order["trailing_type"])
-        before = self.nearest.setdefault(key, stop)
+        before = self._nearest.setdefault(key, stop)
         holds = stop <= before if buys else stop >= before
         bound = "at most" if buys else "at least"
         that(holds, f"the stop of {order['id']}", expected=f"{bound} {before}", actual=stop)
-        self.nearest[key] = stop
+        self._nearest[key] = stop
 
 
-_TRAILING_STOPS: Final = TrailingStops()
-invariant("TRL-003")(_TRAILING_STOPS)
-
-
-def forget() -> None:
-    """Remember no sighting: another run begins, and may see the same orders once more."""
-    _TRAILING_STOPS.nearest.clear()
+REMEMBERING.append(("TRL-003", TrailingStops))
 
 
 # -- account, positions, market ---

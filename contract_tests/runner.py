@@ -18,7 +18,7 @@ from contract_tests.chance import Chance
 from contract_tests.chance import use as use_chance
 from contract_tests.clock import use as use_clock
 from contract_tests.expect import Failure, NotDeclared, NotExercised, NotOffered
-from contract_tests.invariants import Violation, violations
+from contract_tests.invariants import Judge, Violation
 from contract_tests.lab import NEEDS
 from contract_tests.requirements import Check
 from contract_tests.spec import Requirement, enum, requirements
@@ -74,10 +74,11 @@ class Watcher:
     """Looks at every exchange and keeps what breaks an invariant."""
 
     found: list[Violation] = field(default_factory=list)
+    judge: Judge = field(default_factory=Judge)
 
     def __call__(self, exchange: Exchange) -> None:
         """Judge one exchange."""
-        self.found += violations(exchange)
+        self.found += self.judge.violations(exchange)
 
     def take(self) -> list[Violation]:
         """What was found since the last call."""

@@ -15,7 +15,6 @@ from contract_tests.client import Client
 from contract_tests.clock import Steps
 from contract_tests.expect import Failure, NotExercised
 from contract_tests.fuzzing import fuzz
-from contract_tests.invariants import forget
 from contract_tests.lab import Keyed, Lab
 from contract_tests.options import Options, plan, why_skipped
 from contract_tests.redaction import Secrets
@@ -82,7 +81,6 @@ class Run:
 
     def perform(self, progress: Progress) -> Document:
         """Run everything; the report."""
-        forget()
         with self.api() as api:
             for check in plan(self.options):
                 if self.is_over(check):

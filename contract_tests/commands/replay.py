@@ -21,7 +21,7 @@ from contract_tests.commands.output import (
 )
 from contract_tests.commands.reading import read_report
 from contract_tests.commands.run import target_of
-from contract_tests.invariants import violations
+from contract_tests.invariants import Judge
 from contract_tests.judging import BAD
 from contract_tests.playback import base_of, body_of, options_of
 from contract_tests.redaction import STRUCK, Secrets
@@ -106,7 +106,8 @@ def _resend(
                 break
     _show(client.exchanges, Secrets(run.options.headers.items()))
     unanswered = not client.exchanges[-1].status
-    broken = [found for exchange in client.exchanges for found in violations(exchange)]
+    judge = Judge()
+    broken = [found for exchange in client.exchanges for found in judge.violations(exchange)]
     holds = not unanswered and requirement_id not in {found.requirement for found in broken}
     say("passed" if holds else "failed")
     return CONFORMANT if holds else NOT_CONFORMANT
