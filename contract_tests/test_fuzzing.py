@@ -85,6 +85,8 @@ class Handler(BaseHTTPRequestHandler):
 class Proxy(ThreadingHTTPServer):
     """Closes the connection, without a word, where the real server gives no answer."""
 
+    daemon_threads = False  # awaited at the end: none may use the client after it is closed
+
     def __init__(self, target: str, change: Change, http: httpx.Client) -> None:
         super().__init__(("127.0.0.1", 0), Handler)
         self.target = target
