@@ -29,7 +29,7 @@ TOP_LEVEL = {
 }
 ROOMS = {
     "handlers": set[str](),
-    "providers": {"engine", "paper", "market_data"},
+    "providers": {"engine", "exchange", "paper", "market_data"},
     "contract_tests": {"commands", "mutants", "reports", "requirements", "time_shift"},
 }
 
@@ -47,7 +47,8 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "providers.registry": ("providers",),
     "providers.engine": ("providers.engine", *VALUES),
     "providers.market_data": ("providers.market_data", *PORTS),
-    "providers.paper": ("providers.paper", "providers.engine", *PORTS),
+    "providers.exchange": ("providers.exchange", "providers.engine", *PORTS),
+    "providers.paper": ("providers.paper", "providers.exchange", "providers.engine", *PORTS),
     "contract_tests": ("contract_tests",),
 }
 

@@ -5,7 +5,7 @@
     FOREX           17:00 New York, Monday to Friday      Sunday 17:00 to Friday 17:00 New York
     CRYPTO          00:00 UTC, every day                  always
 
-Exchange holidays are not known here; see `providers.paper.calendars` for a calendar that does.
+Exchange holidays are not known here; see `providers.exchange.calendars` for a calendar that does.
 
 Sources: NYSE core session hours; the 5 p.m. New York convention of the spot FX market; UTC days
 at crypto venues.

@@ -20,7 +20,7 @@ from typing import Protocol
 from providers.base import Clock, MarketData
 from providers.engine.state import AccountState
 from providers.errors import ProviderUnavailable, SymbolNotFound
-from providers.paper.store import Lease, LeaseLost, Match, Reader, Store
+from providers.exchange.store import Lease, LeaseLost, Match, Reader, Store
 
 log = logging.getLogger(__name__)
 

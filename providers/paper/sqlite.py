@@ -24,6 +24,7 @@ from typing import TypeVar
 
 from providers.engine.state import Ledger
 from providers.errors import ShuttingDown
+from providers.exchange.store import Lease, Reader, Session
 from providers.paper import sqlite_leases
 from providers.paper.sqlite_reader import SqliteReader
 from providers.paper.sqlite_schema import (
@@ -34,7 +35,6 @@ from providers.paper.sqlite_schema import (
     migrate,
 )
 from providers.paper.sqlite_writer import Limits, Writer
-from providers.paper.store import Lease, Reader, Session
 
 T = TypeVar("T")
 

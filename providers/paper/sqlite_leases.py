@@ -5,8 +5,8 @@ from __future__ import annotations
 import sqlite3
 from datetime import datetime, timedelta
 
-from providers.paper.documents import to_micros
-from providers.paper.store import Lease, LeaseLost
+from providers.exchange.documents import to_micros
+from providers.exchange.store import Lease, LeaseLost
 
 # A holder that comes back under its own name gets a new token: what it did before is over.
 _ACQUIRE = """

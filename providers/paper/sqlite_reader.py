@@ -12,10 +12,10 @@ from pydantic import BaseModel
 
 from providers.base import OrderQuery, Page, TradeQuery
 from providers.engine.state import TERMINAL, AccountState, Event, EventType, Ledger
+from providers.exchange.documents import EPOCH, decode, frame_of, from_micros, to_micros
+from providers.exchange.store import Frame, Match, PastSubmission
+from providers.exchange.triggers import probes
 from providers.models import Order, Position, Trade
-from providers.paper.documents import EPOCH, decode, frame_of, from_micros, to_micros
-from providers.paper.store import Frame, Match, PastSubmission
-from providers.paper.triggers import probes
 
 T = TypeVar("T")
 M = TypeVar("M", bound=BaseModel)

@@ -14,10 +14,10 @@ from itertools import chain
 from typing import Any, NamedTuple
 
 from providers.engine.state import TERMINAL, AccountState, Event, Ledger, Notice
+from providers.exchange.documents import document_of, to_micros
+from providers.exchange.store import PastSubmission
+from providers.exchange.triggers import trigger_of
 from providers.models import Order, Position, PositionSide, Trade
-from providers.paper.documents import document_of, to_micros
-from providers.paper.store import PastSubmission
-from providers.paper.triggers import trigger_of
 
 Row = tuple[Any, ...]
 Key = tuple[str, str]

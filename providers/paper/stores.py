@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
+from providers.exchange.store import Store
 from providers.paper.settings import PaperSettings
 from providers.paper.sqlite import SqliteStore
-from providers.paper.store import Store
 
 
 def open_store(url: str, settings: PaperSettings) -> Store:

@@ -21,6 +21,7 @@ from providers.engine.orders import submit
 from providers.engine.sessions import session_end
 from providers.engine.state import AccountState, Event, EventType, Ledger
 from providers.engine.world import Rules, World
+from providers.exchange.store import Session
 from providers.models import (
     AssetClass,
     Order,
@@ -32,7 +33,6 @@ from providers.models import (
     TimeInForce,
 )
 from providers.paper.sqlite import SqliteStore
-from providers.paper.store import Session
 
 RESTING_TARGET, FILLING_TARGET = 20_000, 10_000
 FLAT = 3.0

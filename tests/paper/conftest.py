@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from providers.engine.state import Event, EventType, Ledger
+from providers.exchange.store import Session
 from providers.models import (
     Order,
     OrderStatus,
@@ -25,7 +26,6 @@ from providers.models import (
     Trade,
 )
 from providers.paper.sqlite import SqliteStore
-from providers.paper.store import Session
 
 START = datetime(2025, 1, 15, 10, 30, tzinfo=UTC)
 ROOT = Path(__file__).resolve().parents[2]

@@ -17,9 +17,9 @@ from pathlib import Path
 
 from providers.engine.state import Event, EventType
 from providers.errors import ProviderUnavailable
+from providers.exchange.store import Session
 from providers.models import Order, OrderStatus, OrderType, Side, TimeInForce
 from providers.paper.sqlite import SqliteStore
-from providers.paper.store import Session
 
 START = datetime(2025, 1, 15, 10, 30, tzinfo=UTC)
 QUANTITY = Decimal(100)

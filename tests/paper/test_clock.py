@@ -15,10 +15,10 @@ import pytest
 from providers.base import OrderQuery, TradeQuery
 from providers.engine.state import AccountState
 from providers.errors import ProviderUnavailable
+from providers.exchange.store import LeaseLost
 from providers.models import CloseOrderType, OrderStatus, TimeInForce
 from providers.paper.clock import AT_ONCE, LEASE
 from providers.paper.provider import PaperProvider
-from providers.paper.store import LeaseLost
 from tests.paper.exchange import INSTRUMENTS, OPENING, AliasedMarket, Exchange, settings_of
 
 

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
+from providers.exchange.store import Lease, LeaseLost, Session
 from providers.paper.sqlite import SqliteStore
-from providers.paper.store import Lease, LeaseLost, Session
 
 Make = Callable[..., Any]
 OpenStore = Callable[..., Awaitable[SqliteStore]]

@@ -15,10 +15,10 @@ import pytest
 
 from providers.engine.state import AccountState, Ledger
 from providers.errors import ProviderUnavailable, ShuttingDown
+from providers.exchange.store import PastSubmission, Session
 from providers.models import Order, OrderStatus, Position, Trade
 from providers.paper.sqlite import SqliteStore
 from providers.paper.sqlite_writer import Limits
-from providers.paper.store import PastSubmission, Session
 
 Make = Callable[..., Any]
 OpenStore = Callable[..., Awaitable[SqliteStore]]

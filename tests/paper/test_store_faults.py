@@ -15,9 +15,9 @@ import pytest
 
 from providers.engine.state import AccountState
 from providers.errors import ProviderUnavailable
+from providers.exchange.store import Session
 from providers.models import OrderStatus
 from providers.paper.sqlite import SqliteStore
-from providers.paper.store import Session
 
 Make = Callable[..., Any]
 OpenStore = Callable[..., Awaitable[SqliteStore]]

@@ -17,10 +17,10 @@ from hypothesis import strategies as st
 
 from providers.base import OrderQuery
 from providers.engine.state import AccountState, Event, EventType, Ledger
+from providers.exchange.documents import EPOCH
+from providers.exchange.store import PastSubmission, Reader, Session
 from providers.models import Order, OrderStatus, Position
-from providers.paper.documents import EPOCH
 from providers.paper.sqlite import SqliteStore
-from providers.paper.store import PastSubmission, Reader, Session
 
 Make = Callable[..., Any]
 

@@ -13,8 +13,8 @@ from datetime import datetime
 from pathlib import Path
 
 from providers.base import OrderQuery
+from providers.exchange.store import Session
 from providers.paper.sqlite import SqliteStore
-from providers.paper.store import Session
 
 OpenStore = Callable[..., Awaitable[SqliteStore]]
 StartChild = Callable[..., Awaitable[Process]]

@@ -14,11 +14,11 @@ import pytest
 
 from providers.base import OrderQuery, Page, TradeQuery
 from providers.engine.state import Event, EventType, Ledger
+from providers.exchange.store import Frame, Reader
 from providers.models import Account, Order, OrderStatus, Side
 from providers.paper.sqlite import SqliteStore
 from providers.paper.sqlite_reader import search_orders, search_trades
 from providers.paper.sqlite_schema import Database, connect
-from providers.paper.store import Frame, Reader
 
 Make = Callable[..., Any]
 OpenStore = Callable[..., Awaitable[SqliteStore]]

@@ -6,8 +6,8 @@ from datetime import UTC, datetime
 
 import pytest
 
+from providers.exchange import calendars
 from providers.models import AssetClass
-from providers.paper import calendars
 
 pytest.importorskip("exchange_calendars", reason="the extra `calendars` is not installed")
 

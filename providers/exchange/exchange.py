@@ -1,0 +1,365 @@
+"""The simulated exchange: the matching engine over a store and a market, for paper and backtest.
+
+Every command is one transaction of the store: the engine decides on the account as committed, its
+events are written, and the answer is given after the commit. Reads see what is committed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from datetime import datetime
+from typing import TypeVar
+
+from providers.base import (
+    BarQuery,
+    Clock,
+    IdSource,
+    MarketData,
+    OrderQuery,
+    Page,
+    Submission,
+    TradeQuery,
+)
+from providers.engine import orders as engine
+from providers.engine.margin import figures, marked
+from providers.engine.state import AccountState
+from providers.engine.world import Decision, Rules, World
+from providers.errors import (
+    DuplicateClientOrderId,
+    OrderNotFound,
+    PositionNotFound,
+    SymbolNotFound,
+    TradingError,
+)
+from providers.exchange.calendars import session_end
+from providers.exchange.fingerprint import fingerprint
+from providers.exchange.store import Lease, Session, Store
+from providers.models import (
+    Account,
+    AssetClass,
+    Bar,
+    CancelAllResult,
+    CancelOrderResult,
+    Capabilities,
+    ClosePositionRequest,
+    ConnectionStatus,
+    Feature,
+    ModifyOrderRequest,
+    ModifyPositionRequest,
+    Order,
+    OrderHandle,
+    OrderRequest,
+    OrderType,
+    Position,
+    PositionMode,
+    Quote,
+    Trade,
+)
+
+T = TypeVar("T")
+Q = TypeVar("Q", OrderQuery, TradeQuery, BarQuery)
+
+
+def always_open(*_: object) -> bool:
+    return True
+
+
+class SimulatedExchange:
+    """What paper and backtest have in common; what drives their time is theirs.
+
+    `sessions` tells whether the market of an asset class is open; without it, it always is.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        market: MarketData,
+        rules: Rules,
+        *,
+        clock: Clock,
+        ids: IdSource,
+        sessions: Callable[[AssetClass, datetime], bool] = always_open,
+    ) -> None:
+        self._store = store
+        self._market = market
+        self._clock = clock
+        self._ids = ids
+        self._rules = rules
+        self._is_open = sessions
+
+    # Orders
+
+    async def submit_order(self, account: str, request: OrderRequest) -> Submission:
+        request = request.evolve(symbol=self._canonical(request.symbol))
+        mark = fingerprint(request) if request.client_order_id else ""
+
+        def command(session: Session) -> Submission | TradingError:
+            earlier = _replay(session, request.client_order_id, mark)
+            if earlier is not None:
+                return earlier
+            order = _carry_out(session, engine.submit(session.state, request, self._world(session)))
+            if isinstance(order, TradingError):
+                return order
+            if request.client_order_id:
+                session.remember_submission(request.client_order_id, mark, order.id)
+            return Submission(_handle(order))
+
+        return _answer(await self._store.transact(account, command))
+
+    async def list_orders(self, account: str, query: OrderQuery) -> Page[Order]:
+        terminal = None if query.status else False
+        return await self._list(account, query, terminal=terminal)
+
+    async def list_order_history(self, account: str, query: OrderQuery) -> Page[Order]:
+        return await self._list(account, query, terminal=True)
+
+    async def get_order(self, account: str, order_id: str) -> Order:
+        order = await self._store.read(lambda reader: reader.order(account, order_id))
+        if order is None:
+            raise OrderNotFound(order_id)
+        return order
+
+    async def modify_order(self, account: str, order_id: str, change: ModifyOrderRequest) -> Order:
+        return await self._command_order(
+            account,
+            order_id,
+            lambda session, order: engine.modify(session.state, order, change, self._world()),
+        )
+
+    async def cancel_order(self, account: str, order_id: str) -> CancelOrderResult:
+        return await self._command_order(
+            account,
+            order_id,
+            lambda session, order: engine.cancel(session.state, order, self._world()),
+        )
+
+    async def cancel_all_orders(self, account: str, symbol: str | None) -> CancelAllResult:
+        wanted = self._canonical(symbol) if symbol else None
+
+        def command(session: Session) -> int:
+            world = self._world()
+            open_orders = list(session.state.orders.values())
+            return sum(
+                _cancel(session, order.id, world)
+                for order in open_orders
+                if wanted in (None, order.symbol)
+            )
+
+        count = await self._store.transact(account, command)
+        return CancelAllResult(cancelled_count=count, failed_count=0)
+
+    # Positions
+
+    async def list_positions(self, account: str, symbol: str | None) -> list[Position]:
+        wanted = self._canonical(symbol) if symbol else None
+        held = await self._store.read(lambda reader: reader.positions(account, wanted))
+        return [self._marked(position) for position in held]
+
+    async def get_position(self, account: str, position_id: str) -> Position:
+        held = await self._store.read(lambda reader: reader.position(account, position_id))
+        if held is None or not held.quantity:
+            raise PositionNotFound(position_id)
+        return self._marked(held)
+
+    async def modify_position(
+        self, account: str, position_id: str, change: ModifyPositionRequest
+    ) -> Position:
+        def command(session: Session) -> Position | TradingError:
+            position = session.state.positions.get(position_id)
+            if position is None:
+                return PositionNotFound(position_id)
+            decision = engine.protect(session.state, position, change, self._world())
+            return _carry_out(session, decision)
+
+        return _answer(await self._store.transact(account, command))
+
+    async def close_position(
+        self, account: str, position_id: str, request: ClosePositionRequest
+    ) -> OrderHandle:
+        def command(session: Session) -> Order | TradingError:
+            position = session.state.positions.get(position_id)
+            if position is None:
+                return PositionNotFound(position_id)
+            return _close(session, position, request, self._world())
+
+        return _handle(_answer(await self._store.transact(account, command)))
+
+    async def close_all_positions(self, account: str, symbol: str | None) -> list[OrderHandle]:
+        wanted = self._canonical(symbol) if symbol else None
+
+        def command(session: Session) -> list[Order | TradingError]:
+            world = self._world()
+            return [
+                _close(session, position, ClosePositionRequest(), world)
+                for position in list(session.state.positions.values())
+                if wanted in (None, position.symbol)
+            ]
+
+        closing = await self._store.transact(account, command)
+        return [_handle(_answer(order)) for order in closing]
+
+    # Trades, account, market
+
+    async def list_trades(self, account: str, query: TradeQuery) -> Page[Trade]:
+        wanted = self._canonical_query(query)
+        return await self._store.read(lambda reader: reader.trades(account, wanted))
+
+    async def get_account(self, account: str) -> Account:
+        state = await self._store.read(lambda reader: reader.state(account))
+        return figures(state, self._world())
+
+    async def get_quote(self, symbol: str) -> Quote:
+        return self._market.quote(self._market.resolve(symbol).symbol, self._clock())
+
+    async def get_bars(self, query: BarQuery) -> list[Bar]:
+        return await self._market.bars(self._canonical_query(query), self._clock())
+
+    # System
+
+    async def get_capabilities(self) -> Capabilities:
+        traded = {each.asset_class for each in self._market.instruments.values()}
+        hedging = self._rules.position_mode is PositionMode.HEDGING
+        return Capabilities(
+            supported_asset_classes=[each for each in AssetClass if each in traded],
+            supported_order_types=list(OrderType),
+            position_mode=self._rules.position_mode,
+            features=[each for each in Feature if each is not Feature.HEDGING or hedging],
+            max_leverage=self._rules.max_leverage,
+        )
+
+    async def get_status(self) -> ConnectionStatus:
+        """Connected as long as the store answers; the round trip to it is the latency."""
+        started = self._clock()
+        await self._store.read(lambda reader: reader.working_symbols())
+        now = self._clock()
+        milliseconds = round((now - started).total_seconds() * 1000)
+        return ConnectionStatus(connected=True, latency_ms=milliseconds, last_heartbeat=now)
+
+    # How
+
+    def _world(self, session: Session | None = None) -> World:
+        """The surroundings of a decision made now: one moment, one quote for each symbol.
+
+        Only a decision that may join an OCO group needs the session.
+        """
+        now = self._clock()
+        return World(
+            now=now,
+            new_id=self._ids,
+            quote=lambda symbol: self._market.quote(symbol, now),
+            instrument=self._market.instruments.get,
+            rules=self._rules,
+            session_end=session_end,
+            is_open=self._is_open,
+            group_traded=session.group_traded if session else _no_group,
+        )
+
+    def _canonical(self, symbol: str) -> str:
+        """The symbol behind an alias; one that is unknown stays as it is."""
+        try:
+            return self._market.resolve(symbol).symbol
+        except SymbolNotFound:
+            return symbol
+
+    def _canonical_query(self, query: Q) -> Q:
+        symbol = query.symbol
+        return replace(query, symbol=self._canonical(symbol)) if symbol else query
+
+    def _marked(self, position: Position) -> Position:
+        return marked(position, self._world())
+
+    async def _list(self, account: str, query: OrderQuery, *, terminal: bool | None) -> Page[Order]:
+        wanted = self._canonical_query(query)
+        return await self._store.read(
+            lambda reader: reader.orders(account, wanted, terminal=terminal)
+        )
+
+    async def _command_order(
+        self, account: str, order_id: str, decide: Callable[[Session, Order], Decision[T]]
+    ) -> T:
+        """Carry out a decision about one order. Raises OrderNotFound and what it refuses with."""
+
+        def command(session: Session) -> T | TradingError:
+            order = session.find_order(order_id)
+            if order is None:
+                return OrderNotFound(order_id)
+            return _carry_out(session, decide(session, order))
+
+        return _answer(await self._store.transact(account, command))
+
+    # What drives the time of the exchange asks for
+
+    async def advance(
+        self, account: str, order_ids: Sequence[str], lease: Lease | None = None
+    ) -> None:
+        """Bring orders to the present, but for those that ended meanwhile."""
+
+        def command(session: Session) -> None:
+            world = self._world()
+            for order_id in order_ids:
+                order = session.state.orders.get(order_id)
+                if order is not None:
+                    _carry_out(session, engine.advance(session.state, order, world))
+
+        await self._store.transact(account, command, lease)
+
+    async def guard_margin(self, account: str, lease: Lease | None = None) -> None:
+        """Warn or liquidate an account as the present quotes demand."""
+
+        def command(session: Session) -> None:
+            _carry_out(session, engine.guard_margin(session.state, self._world()))
+
+        await self._store.transact(account, command, lease)
+
+    def at_risk(self, state: AccountState) -> bool:
+        """Whether the margin of an account wants attention at the present quotes."""
+        return bool(engine.guard_margin(state, self._world()).events)
+
+
+def _no_group(group: str) -> bool:
+    raise LookupError(f"this decision cannot join the group {group}")
+
+
+def _carry_out(session: Session, decision: Decision[T]) -> T | TradingError:
+    """Write what happened. A refusal is an answer too: what happened before it still holds."""
+    session.emit(decision.events)
+    return decision.result
+
+
+def _answer(result: T | TradingError) -> T:
+    if isinstance(result, TradingError):
+        raise result
+    return result
+
+
+def _close(
+    session: Session, position: Position, request: ClosePositionRequest, world: World
+) -> Order | TradingError:
+    return _carry_out(session, engine.close(session.state, position, request, world))
+
+
+def _cancel(session: Session, order_id: str, world: World) -> bool:
+    """Whether it was cancelled; what befell an order before it may have ended it already."""
+    order = session.state.orders.get(order_id)
+    if order is None:
+        return False
+    result = _carry_out(session, engine.cancel(session.state, order, world))
+    return _answer(result).success
+
+
+def _handle(order: Order) -> OrderHandle:
+    return OrderHandle(id=order.id, status=order.status, client_order_id=order.client_order_id)
+
+
+def _replay(
+    session: Session, client_order_id: str | None, mark: str
+) -> Submission | TradingError | None:
+    """The answer to a client_order_id seen before; None for a new one."""
+    past = session.find_submission(client_order_id) if client_order_id else None
+    if past is None or client_order_id is None:
+        return None
+    order = session.find_order(past.order_id)
+    if order is None or past.fingerprint != mark:
+        return DuplicateClientOrderId(client_order_id, past.order_id)
+    return Submission(_handle(order), replayed=True)
