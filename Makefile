@@ -10,7 +10,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet install
 SYNC := $(PIP) --no-compile --no-deps --require-hashes --requirement
 
 .DEFAULT_GOAL := help
-.PHONY: help serve install test check lint format models conform wheel bench machine mutants mutants-engine lock clean
+.PHONY: help serve install test check lint format models conform wheel bench stream-soak machine mutants mutants-engine lock clean
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 16
@@ -48,6 +48,9 @@ wheel: .venv/.dev  ## build the conformance suite alone, in dist/
 
 bench: .venv/.dev  ## compare with other frameworks and measure durable orders per second
 	$(BIN)/python scripts/bench.py
+
+stream-soak: .venv/.dev  ## 1,000 clients of the event stream while the server is killed (ARGS="--rate 100")
+	$(BIN)/python -m scripts.stream_soak $(ARGS)
 
 machine: .venv/.dev  ## 10,000 random runs of the engine's state machine (RUNS=...)
 	ENGINE_RUNS=$(or $(RUNS),10000) $(BIN)/pytest tests/engine/test_machine.py --timeout=0

@@ -12,7 +12,7 @@ from typing import Any
 
 from connexion import ConnexionMiddleware
 from connexion.middleware.lifespan import LifespanMiddleware
-from starlette.types import ASGIApp
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from handlers import logs, no_provider
 from handlers.auth import Keyring
@@ -21,10 +21,14 @@ from handlers.gateway import Gateway
 from handlers.routing import Routing, TagResolver
 from handlers.settings import PREFIX, Settings
 from handlers.site import Site, load_spec
+from handlers.stream import Stream
+from handlers.stream_connection import Patience
+from handlers.stream_spec import StreamSpec
 from providers import registry
 from providers.base import Provider
 
 SPEC_FILE = Path(__file__).with_name("openapi.yaml")
+STREAM_SPEC_FILE = Path(__file__).with_name("asyncapi.yaml")
 BASE_PATHS = ("", "/v1")
 """The seed's paths, and the same under the prefix that published clients use."""
 
@@ -42,9 +46,18 @@ def create_app(settings: Settings, provider: Provider | None = None) -> ASGIApp:
     if services.keyring.open:
         log.warning("No API keys: everybody on this machine may trade. See %sAPI_KEYS.", PREFIX)
     spec = load_spec(SPEC_FILE)
+    requests = access_log(settings)
+    stream = Stream(
+        venue,
+        services.keyring,
+        StreamSpec(load_spec(STREAM_SPEC_FILE), spec),
+        BASE_PATHS,
+        Patience(settings.heartbeat_seconds, settings.stream_send_seconds),
+        requests,
+    )
     middlewares: list[Any] = [Routing, partial(FastPath, services=services), LifespanMiddleware]
     app = ConnexionMiddleware(
-        Site(SPEC_FILE, BASE_PATHS),
+        Site(SPEC_FILE, BASE_PATHS, STREAM_SPEC_FILE, stream.paths),
         import_name=__name__,
         lifespan=partial(running, venue),
         middlewares=middlewares,
@@ -52,7 +65,16 @@ def create_app(settings: Settings, provider: Provider | None = None) -> ASGIApp:
     )
     for base_path in BASE_PATHS:
         app.add_api(spec, base_path=base_path, name=base_path.strip("/") or None)
-    return Gateway(app, access_log(settings))
+    return by_protocol(Gateway(app, requests), stream)
+
+
+def by_protocol(api: ASGIApp, stream: ASGIApp) -> ASGIApp:
+    """WebSockets go to the event stream, all else to the API."""
+
+    async def split(scope: Scope, receive: Receive, send: Send) -> None:
+        await (stream if scope["type"] == "websocket" else api)(scope, receive, send)
+
+    return split
 
 
 def access_log(settings: Settings) -> logs.AccessLog | None:

@@ -66,6 +66,17 @@ class UnsupportedMediaType(TradingError):
         )
 
 
+class UpgradeRequired(TradingError):
+    """The path is that of the event stream, which is spoken over a WebSocket."""
+
+    code = ErrorCode.INVALID_REQUEST
+
+    def __init__(self) -> None:
+        super().__init__(
+            "The event stream is a WebSocket: ask for an upgrade, as asyncapi.yaml says"
+        )
+
+
 STATUS: Mapping[type[TradingError], int] = {
     InvalidRequest: 400,
     Unauthorized: 401,
@@ -75,6 +86,7 @@ STATUS: Mapping[type[TradingError], int] = {
     PayloadTooLarge: 413,
     UnsupportedMediaType: 415,
     OrderRejected: 422,
+    UpgradeRequired: 426,
     RateLimited: 429,
     UnsupportedOperation: 501,
     ProviderError: 502,
@@ -110,6 +122,8 @@ def _headers(error: TradingError) -> tuple[tuple[bytes, bytes], ...]:
             return (_retry_after(error.retry_after),)
         case MethodNotAllowed():
             return ((b"allow", ", ".join(error.allowed).encode()),)
+        case UpgradeRequired():
+            return ((b"upgrade", b"websocket"), (b"connection", b"upgrade"))
         case Unauthorized():
             return ((b"www-authenticate", b"Bearer"),)
     return ()

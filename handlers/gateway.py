@@ -105,4 +105,5 @@ def access_of(scope: Scope, status: int, seconds: float) -> Access:
     """The path is logged as sent, percent-encoded: it can neither break a line nor forge one."""
     path = scope.get("raw_path", b"").decode("ascii", "replace")
     client = scope["client"][0] if scope.get("client") else "-"
-    return Access(scope["method"], path, status, round(seconds * 1000, 2), client)
+    method = scope.get("method", "WEBSOCKET")
+    return Access(method, path, status, round(seconds * 1000, 2), client)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import NoReturn
 
 from providers.errors import ProviderUnavailable
@@ -26,4 +27,7 @@ class NoProvider:
     submit_order = list_orders = list_order_history = get_order = modify_order = _refuse
     cancel_order = cancel_all_orders = list_positions = get_position = close_position = _refuse
     close_all_positions = list_trades = get_account = get_quote = get_bars = _refuse
-    get_capabilities = get_status = modify_position = _refuse
+    get_capabilities = get_status = modify_position = subscribe = acknowledge = _refuse
+
+    def now(self) -> datetime:
+        return datetime.now(UTC)

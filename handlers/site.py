@@ -5,7 +5,7 @@ These are the paths that routing leaves over, so they cost an API request nothin
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -14,7 +14,7 @@ import orjson
 import yaml
 from starlette.types import Receive, Scope, Send
 
-from handlers.errors import MethodNotAllowed, PathNotFound
+from handlers.errors import MethodNotAllowed, PathNotFound, UpgradeRequired
 from handlers.replies import JSON, send_bytes
 
 _TYPES: Mapping[str, bytes] = {
@@ -36,15 +36,27 @@ class Page(NamedTuple):
 
 
 class Site:
-    """The ASGI application behind the API. Raises PathNotFound for what it does not have."""
+    """The ASGI application behind the API. Raises PathNotFound for what it does not have.
 
-    def __init__(self, spec_file: Path, base_paths: Iterable[str]) -> None:
-        self._pages = site_pages(spec_file, base_paths)
+    `streams` are the paths of the event stream, which are no pages.
+    """
+
+    def __init__(
+        self,
+        spec_file: Path,
+        base_paths: Iterable[str],
+        stream_spec_file: Path,
+        streams: Collection[str],
+    ) -> None:
+        self._pages = site_pages(spec_file, base_paths, stream_spec_file)
+        self._streams = streams
 
     async def __call__(self, scope: Scope, _: Receive, send: Send) -> None:
         root = scope.get("root_path", "")
         path = scope["path"].removeprefix(root)
         page = self._pages.get(path)
+        if page is None and path in self._streams:
+            raise UpgradeRequired
         if page is None:
             raise PathNotFound(scope["path"])
         if scope["method"] not in _READ:
@@ -52,11 +64,14 @@ class Site:
         await _send_page(scope, send, page, root)
 
 
-def site_pages(spec_file: Path, base_paths: Iterable[str]) -> dict[str, Page]:
+def site_pages(
+    spec_file: Path, base_paths: Iterable[str], stream_spec_file: Path
+) -> dict[str, Page]:
     """Every page by its path, once under each base path of the API."""
     documents = {
         "/openapi.yaml": Page(spec_file, b"application/yaml"),
         "/openapi.json": Page(orjson.dumps(load_spec(spec_file)), JSON),
+        "/asyncapi.yaml": Page(stream_spec_file, b"application/yaml"),
         **_documentation(),
     }
     pages = {base + path: page for base in base_paths for path, page in documents.items()}

@@ -10,10 +10,11 @@ besides `ProviderUnavailable`, which any call may raise.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from enum import StrEnum
 from typing import Generic, Protocol, TypeVar
 
 from providers.models import (
@@ -87,6 +88,42 @@ class BarQuery:
     start: datetime | None = None
     end: datetime | None = None
     limit: int = 500
+
+
+class FrameType(StrEnum):
+    """What a frame of the event stream is about: its `type`, as asyncapi.yaml has them."""
+
+    PING = "ping"
+    ORDER = "order"
+    POSITION = "position"
+    ACCOUNT = "account"
+    TRADE = "trade"
+    QUOTE = "quote"
+    CANDLE = "candle"
+    CONNECTION = "connection"
+    DATA_STALENESS = "data_staleness"
+    RATE_LIMIT = "rate_limit"
+    ERROR = "error"
+    FINANCING = "financing"
+    BACKTEST_COMPLETE = "backtest_complete"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StreamQuery:
+    """What a client of the event stream wants to hear; None means everything.
+
+    `after` is the id of the last event it has seen: all later ones follow. Without it the stream
+    begins now. `symbols` and `types` leave out what they do not name; what concerns the connection
+    itself, and frames without a symbol where only `symbols` are chosen, always come.
+    """
+
+    after: int | None = None
+    symbols: frozenset[str] | None = None
+    types: frozenset[FrameType] | None = None
+
+
+class SlowReader(Exception):
+    """A client of the event stream has fallen so far behind that frames would be lost to it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,3 +248,21 @@ class Provider(Protocol):
     async def get_capabilities(self) -> Capabilities: ...
 
     async def get_status(self) -> ConnectionStatus: ...
+
+    # The event stream
+
+    def now(self) -> datetime:
+        """The moment at the venue: the real one, or the simulated one of a backtest."""
+
+    async def subscribe(self, account: str, query: StreamQuery) -> AsyncIterator[str]:
+        """Frames for one client, each as it goes over the wire, without gap or repeat.
+
+        Ends after the last frame there will ever be, and raises SlowReader, in the middle of the
+        iteration, where the client takes them too slowly. Closing the iterator (`aclose`) ends the
+        subscription.
+
+        Raises SymbolNotFound, and InvalidValue for an `after` that is not an id of the log.
+        """
+
+    async def acknowledge(self, account: str, event_ids: Sequence[str]) -> None:
+        """The client has dealt with these events; ids that are unknown or repeated do nothing."""

@@ -1,8 +1,9 @@
-"""Hold openapi.yaml to the standard and to the house style.
+"""Hold openapi.yaml and asyncapi.yaml to their standards and to the house style.
 
 First openapi-spec-validator; then what a declarative ruleset cannot say: the order of keys, the
-examples against their schemas, the form of x-requirements; last Spectral with .ci/spectral.yaml,
-where npm is installed.
+examples against their schemas, the form of x-requirements; last Spectral with .ci/spectral.yaml
+and .ci/spectral-stream.yaml, where npm is installed. The examples of asyncapi.yaml are judged by
+its tests.
 
 Usage: lint_spec.py [SPEC]
 The exit status is 1 if anything is wrong; each problem is one line, `where: what`.
@@ -26,6 +27,7 @@ from openapi_spec_validator import OpenAPIV30SpecValidator
 
 ROOT = Path(__file__).resolve().parents[1]
 TOOLS = ROOT / ".ci"
+STREAM = ROOT / "asyncapi.yaml"
 
 METHODS = ("get", "put", "post", "patch", "delete")
 OPERATION_KEYS = (
@@ -60,9 +62,14 @@ def main(argv: list[str] | None = None) -> int:
     path = Path(arguments[0]) if arguments else ROOT / "openapi.yaml"
     spec = yaml.safe_load(path.read_text())
     found = list(problems(spec))
-    for problem in found:
+    failed = spectral(path, "spectral.yaml")
+    if not arguments:
+        stream = yaml.safe_load(STREAM.read_text())
+        found += wrong_requirements({"of both": [spec, stream], "components": spec["components"]})
+        failed |= spectral(STREAM, "spectral-stream.yaml")
+    for problem in dict.fromkeys(found):
         print(problem)
-    return 1 if spectral(path) or found else 0
+    return 1 if failed or found else 0
 
 
 def problems(spec: Json) -> Iterator[str]:
@@ -183,7 +190,7 @@ def unnamed_enum_values(spec: Json) -> Iterator[str]:
             yield f"#/components/schemas/{name}: x-enum-varnames must name each value"
 
 
-def spectral(path: Path) -> bool:
+def spectral(path: Path, ruleset: str) -> bool:
     """Run Spectral and return whether it found anything; say so where it cannot run.
 
     Without npm it is skipped; in CI a failing installation counts as a finding.
@@ -196,7 +203,7 @@ def spectral(path: Path) -> bool:
         print("Spectral was skipped: npm could not install .ci/package-lock.json")
         return "CI" in os.environ
     command = TOOLS / "node_modules" / ".bin" / "spectral"
-    options = ["--quiet", "--fail-severity=hint", "--ruleset", str(TOOLS / "spectral.yaml")]
+    options = ["--quiet", "--fail-severity=hint", "--ruleset", str(TOOLS / ruleset)]
     return subprocess.run([command, "lint", *options, path], check=False).returncode != 0
 
 

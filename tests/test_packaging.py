@@ -24,10 +24,11 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ZipFile]:
         yield archive
 
 
+@pytest.mark.parametrize("spec", ["openapi.yaml", "asyncapi.yaml"])
 @pytest.mark.parametrize("package", ["handlers", "contract_tests"])
-def test_wheel_holds_the_spec(wheel: ZipFile, package: str) -> None:
-    """The server and the suite each carry the spec itself, not a link."""
-    assert (ROOT / "openapi.yaml").read_bytes() == wheel.read(f"{package}/openapi.yaml")
+def test_wheel_holds_the_spec(wheel: ZipFile, package: str, spec: str) -> None:
+    """The server and the suite each carry the specs themselves, not links."""
+    assert (ROOT / spec).read_bytes() == wheel.read(f"{package}/{spec}")
 
 
 def test_wheel_holds_the_packages_and_nothing_else(wheel: ZipFile) -> None:

@@ -43,8 +43,7 @@ def resize(turn: Turn, order: Order, remaining: Decimal) -> Order:
         remaining_quantity=remaining,
         updated_at=turn.stamp(),
     )
-    name = "ORDER_MODIFIED" if order.parent_order_id is None else "BRACKET_ORDER_MODIFIED"
-    return turn.order_event(name, resized)
+    return turn.order_event("ORDER_MODIFIED", resized)
 
 
 def closing(turn: Turn, position: Position, kind: OrderType, quantity: Decimal) -> Order:

@@ -58,7 +58,7 @@ def expired(order: Order, world: World) -> bool:
 
 def activate(turn: Turn, order: Order) -> Order:
     """Let an order whose latency is over reach the market."""
-    if turn.world.now < order.created_at + turn.world.rules.latency:
+    if turn.world.between or turn.world.now < order.created_at + turn.world.rules.latency:
         return order
     if order.post_only and marketable(order, turn.world.quote(order.symbol)):
         return reject(turn, order, RejectReason.POST_ONLY_VIOLATED)
@@ -76,7 +76,7 @@ def reject(turn: Turn, order: Order, reason: RejectReason) -> Order:
 
 def execute(turn: Turn, order: Order, *, resting: bool) -> Order:
     """Trail, trigger and fill the order as far as the present quote allows."""
-    if not turn.world.trades_now(order.symbol):
+    if turn.world.between or not turn.world.trades_now(order.symbol):
         return order
     order = liquidate_first(turn, order)
     if order.status in TERMINAL:

@@ -71,7 +71,8 @@ def worse(price: Decimal, limit: Decimal, side: Side) -> bool:
 def fill_for(order: Order, world: World, *, resting: bool) -> Fill | None:
     """The fill of a triggered or plain order against the present quote, or None.
 
-    Taking, it pays the touch and the slippage, never beyond its limit; resting, it gets its limit.
+    Taking, it pays the touch and the slippage, never beyond its limit; resting, it gets its limit,
+    or the touch where the market has leapt over that.
     Either way at most the size shown, in whole lots, so that what is left can be traded too; a
     resting iceberg at most what it shows itself, and an FOK order all or nothing.
     """
@@ -79,13 +80,16 @@ def fill_for(order: Order, world: World, *, resting: bool) -> Fill | None:
     if not marketable(order, quote):
         return None
     makes = resting and order.order_type in LIMITED
+    if makes and world.rules.penetrate and touch(quote, order.side)[0] == order.limit_price:
+        return None
     quantity = available(order, world, makes=makes)
     if order.time_in_force is TimeInForce.FOK and quantity < order.remaining_quantity:
         return None
     if not quantity:
         return None
     if makes and order.limit_price is not None:
-        return Fill(order.limit_price, quantity, is_maker=True)
+        price = touch(quote, order.side)[0] if world.gapped else order.limit_price
+        return Fill(price, quantity, is_maker=True)
     return Fill(taken_price(order, world), quantity, is_maker=False)
 
 

@@ -187,12 +187,17 @@ def new_order(turn: Turn, request: OrderRequest) -> Order:
         id=turn.world.new_id("ord"),
         filled_quantity=ZERO,
         remaining_quantity=request.quantity,
-        status=OrderStatus.PENDING if rules.latency else OrderStatus.OPEN,
+        status=OrderStatus.PENDING if waits(turn.world) else OrderStatus.OPEN,
         triggered=False if stop else None,
         expires_at=expiry(turn.world, request),
         created_at=now,
         updated_at=now,
     )
+
+
+def waits(world: World) -> bool:
+    """Whether a new order meets a later quote than the one in force."""
+    return world.between or bool(world.rules.latency)
 
 
 def on_terms(turn: Turn, order: Order) -> Order:

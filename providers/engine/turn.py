@@ -124,6 +124,9 @@ class Turn:
     # What happens
 
     def order_event(self, name: str, order: Order) -> Order:
+        """Keep the order as it is now, and tell what happened; changes of exits have a name."""
+        if name == "ORDER_MODIFIED" and order.parent_order_id is not None:
+            name = "BRACKET_ORDER_MODIFIED"
         self._orders[order.id] = order
         self.events.append(Event(EventType.ORDER, name, order, order.updated_at))
         return order

@@ -44,7 +44,8 @@ class Rules:
     `order_fee` per order, at its first fill; all fees add up. `leverage` counts for an order that
     names none. A position is liquidated when what backs it falls to `maintenance`, a fraction of
     its notional, and the account is warned at `warning` times that. An order waits `latency`
-    before it meets a quote.
+    before it meets a quote. With `penetrate` a resting limit trades only where the market goes
+    through it, not where it is merely touched.
     """
 
     position_mode: PositionMode = PositionMode.NETTING
@@ -58,6 +59,7 @@ class Rules:
     maintenance: Decimal = Decimal("0.02")
     warning: Decimal = Decimal("1.5")
     latency: timedelta = timedelta(0)
+    penetrate: bool = False
 
     def commission(self, price: Decimal, quantity: Decimal, *, maker: bool, first: bool) -> Decimal:
         """What one fill costs; exact, never rounded."""
@@ -74,6 +76,10 @@ class World:
     of that moment, `instrument` with None where there is none; `new_id` makes ids. `group_traded`
     tells whether any order of an OCO group ever filled. `session_end` is the first end of an asset
     class's session after a moment, `is_open` whether it trades then.
+
+    Where a market is replayed, time stands still `between` two quotes: the one in force has been
+    seen, so nothing trades on it and new orders wait for the next. `gapped` says that the market
+    has leapt to its quote, so that there was no trading at the prices in between.
     """
 
     now: datetime
@@ -84,6 +90,8 @@ class World:
     session_end: Callable[[AssetClass, datetime], datetime]
     is_open: Callable[[AssetClass, datetime], bool] = lambda *_: True
     group_traded: Callable[[str], bool] = lambda _: False
+    between: bool = False
+    gapped: bool = False
 
     def listed(self, symbol: str) -> Tradeable:
         """The instrument of an accepted order or position, which has one."""
@@ -93,6 +101,7 @@ class World:
         return instrument
 
     def trades_now(self, symbol: str) -> bool:
+        """Whether the market of a listed symbol is open."""
         return self.is_open(self.listed(symbol).asset_class, self.now)
 
 

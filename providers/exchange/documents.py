@@ -51,6 +51,8 @@ def frame_of(type_: EventType, name: str, at: int, document: str) -> str:
         frame |= orjson.loads(document)
     else:
         frame |= {"event": name, type_.value: orjson.Fragment(document)}
+    if type_ is EventType.ORDER and (parent := orjson.loads(document)["parent_order_id"]):
+        frame["parent_order_id"] = parent
     return orjson.dumps(frame, option=orjson.OPT_UTC_Z).decode()
 
 

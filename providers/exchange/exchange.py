@@ -69,6 +69,7 @@ class SimulatedExchange:
     """What paper and backtest have in common; what drives their time is theirs.
 
     `sessions` tells whether the market of an asset class is open; without it, it always is.
+    `session_end` is when DAY orders of an asset class end.
     """
 
     def __init__(
@@ -80,6 +81,7 @@ class SimulatedExchange:
         clock: Clock,
         ids: IdSource,
         sessions: Callable[[AssetClass, datetime], bool] = always_open,
+        session_end: Callable[[AssetClass, datetime], datetime] = session_end,
     ) -> None:
         self._store = store
         self._market = market
@@ -87,6 +89,7 @@ class SimulatedExchange:
         self._ids = ids
         self._rules = rules
         self._is_open = sessions
+        self._session_end = session_end
 
     # Orders
 
@@ -250,7 +253,7 @@ class SimulatedExchange:
             quote=lambda symbol: self._market.quote(symbol, now),
             instrument=self._market.instruments.get,
             rules=self._rules,
-            session_end=session_end,
+            session_end=self._session_end,
             is_open=self._is_open,
             group_traded=session.group_traded if session else _no_group,
         )

@@ -148,6 +148,8 @@ class Reader(Protocol):
 
 
 class Store(Protocol):
+    """Accounts, and commands on them, one at a time."""
+
     async def open(self) -> None:
         """Create or migrate the database; called once before anything else."""
 
@@ -164,6 +166,10 @@ class Store(Protocol):
 
     async def read(self, query: Callable[[Reader], T]) -> T:
         """Run a query on one snapshot that includes every commit answered so far."""
+
+
+class SharedStore(Store, Protocol):
+    """A store that several processes use; a lease says which of them does what only one may."""
 
     async def acquire_lease(
         self, name: str, holder: str, ttl: timedelta, now: datetime

@@ -20,7 +20,7 @@ from typing import Protocol
 from providers.base import Clock, MarketData
 from providers.engine.state import AccountState
 from providers.errors import ProviderUnavailable, SymbolNotFound
-from providers.exchange.store import Lease, LeaseLost, Match, Reader, Store
+from providers.exchange.store import Lease, LeaseLost, Match, Reader, SharedStore
 
 log = logging.getLogger(__name__)
 
@@ -51,7 +51,7 @@ class MarketClock:
 
     def __init__(
         self,
-        store: Store,
+        store: SharedStore,
         market: MarketData,
         exchange: Exchange,
         *,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import NoReturn
 
 from providers.errors import (
@@ -45,4 +46,7 @@ class FaultyProvider:
     submit_order = list_orders = list_order_history = get_order = modify_order = _fail
     cancel_order = cancel_all_orders = list_positions = get_position = close_position = _fail
     close_all_positions = list_trades = get_account = get_quote = get_bars = _fail
-    get_capabilities = get_status = modify_position = _fail
+    get_capabilities = get_status = modify_position = subscribe = acknowledge = _fail
+
+    def now(self) -> datetime:
+        raise self._error()

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections.abc import AsyncIterator, Sequence
 from datetime import UTC, datetime
 
 import uuid_utils
 
-from providers.base import Clock, IdSource, MarketData
+from providers.base import Clock, IdSource, MarketData, StreamQuery
 from providers.exchange.calendars import is_open
 from providers.exchange.exchange import SimulatedExchange, always_open
-from providers.exchange.store import Store
 from providers.paper.clock import MarketClock
 from providers.paper.settings import MarketHours, PaperSettings
+from providers.paper.stream import EventStream
+from providers.paper.tail import LoggedStore
 
 
 def utc_now() -> datetime:
@@ -32,7 +34,7 @@ class PaperProvider(SimulatedExchange):
 
     def __init__(
         self,
-        store: Store,
+        store: LoggedStore,
         market: MarketData,
         settings: PaperSettings,
         *,
@@ -57,6 +59,9 @@ class PaperProvider(SimulatedExchange):
             interval=settings.tick_interval,
             latency=settings.latency,
         )
+        self.stream = EventStream(
+            self.name, store, market, clock=clock, tick=settings.tick_interval
+        )
         self._ticking: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
@@ -65,9 +70,21 @@ class PaperProvider(SimulatedExchange):
         self._ticking = asyncio.create_task(self.market_clock.run(), name="market-clock")
 
     async def stop(self) -> None:
+        await self.stream.stop()
         if self._ticking is not None:
             self._ticking.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await self._ticking
         await self._market.stop()
         await self._store.close()
+
+    # The event stream
+
+    def now(self) -> datetime:
+        return self._clock()
+
+    async def subscribe(self, account: str, query: StreamQuery) -> AsyncIterator[str]:
+        return await self.stream.subscribe(account, query)
+
+    async def acknowledge(self, account: str, event_ids: Sequence[str]) -> None:
+        """Nothing waits for it: a client that resumes says itself where it was."""

@@ -24,7 +24,7 @@ from typing import TypeVar
 
 from providers.engine.state import Ledger
 from providers.errors import ShuttingDown
-from providers.exchange.store import Lease, Reader, Session
+from providers.exchange.store import Lease, Session
 from providers.paper import sqlite_leases
 from providers.paper.sqlite_reader import SqliteReader
 from providers.paper.sqlite_schema import (
@@ -69,6 +69,10 @@ class SqliteStore:
         """How many transactions this process has committed."""
         return self._writer.commits
 
+    def on_commit(self, listener: Callable[[], None]) -> None:
+        """Call `listener`, in the thread of the event loop, after each commit of this process."""
+        self._writer.listener = listener
+
     async def open(self) -> None:
         with failures_translated(self._database):
             await asyncio.to_thread(migrate, self._database)
@@ -87,7 +91,7 @@ class SqliteStore:
     ) -> T:
         return await self._writer.do(lambda unit: unit.command(account, command, lease))
 
-    async def read(self, query: Callable[[Reader], T]) -> T:
+    async def read(self, query: Callable[[SqliteReader], T]) -> T:
         if not self._open:
             raise ShuttingDown("The order store is closed")
         loop = asyncio.get_running_loop()
@@ -108,7 +112,7 @@ class SqliteStore:
     async def release_lease(self, lease: Lease) -> None:
         await self._writer.do(lambda unit: sqlite_leases.release(unit.connection, lease))
 
-    def _query(self, query: Callable[[Reader], T]) -> T:
+    def _query(self, query: Callable[[SqliteReader], T]) -> T:
         with failures_translated(self._database), self._connection() as connection:
             connection.execute("BEGIN")
             try:

@@ -16,6 +16,7 @@ from providers.exchange.documents import EPOCH, decode, frame_of, from_micros, t
 from providers.exchange.store import Frame, Match, PastSubmission
 from providers.exchange.triggers import probes
 from providers.models import Order, Position, Trade
+from providers.paper.tail import Logged
 
 T = TypeVar("T")
 M = TypeVar("M", bound=BaseModel)
@@ -45,6 +46,9 @@ WORKING_SYMBOLS = """
     )
     SELECT symbol FROM working WHERE symbol IS NOT NULL"""
 
+LOG = """
+    SELECT id, account, type, name, symbol, at, document FROM events
+    WHERE id > ? ORDER BY id LIMIT ?"""
 
 EVENTS_SINCE = """
     SELECT type, name, at, document FROM events
@@ -202,6 +206,14 @@ class SqliteReader:
             (account, after, limit),
         )
         return [_frame(*row) for row in rows]
+
+    def log(self, after: int, limit: int) -> list[Logged]:
+        """The events of all accounts after an id, oldest first."""
+        rows = self._connection.execute(LOG, (after, limit))
+        return [
+            Logged(id_, account, EventType(type_), name, symbol, at, document)
+            for id_, account, type_, name, symbol, at, document in rows
+        ]
 
     def triggered(self, symbol: str, bid: Decimal, ask: Decimal) -> list[Match]:
         return [

@@ -85,6 +85,7 @@ class Writer:
 
     def __init__(self, database: Database, opening: Ledger, limits: Limits) -> None:
         self.commits = 0
+        self.listener: Callable[[], None] | None = None
         self._database = database
         self._opening = opening
         self._limits = limits
@@ -126,6 +127,8 @@ class Writer:
         self._waiting -= len(jobs)
         for job in jobs:
             job.settle()
+        if self.listener is not None:
+            self.listener()
 
     def _run(self) -> None:
         while (first := self._queue.get()) is not None:

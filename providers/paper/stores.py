@@ -5,12 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-from providers.exchange.store import Store
 from providers.paper.settings import PaperSettings
 from providers.paper.sqlite import SqliteStore
+from providers.paper.tail import LoggedStore
 
 
-def open_store(url: str, settings: PaperSettings) -> Store:
+def open_store(url: str, settings: PaperSettings) -> LoggedStore:
     """The store behind `sqlite:///FILE`; a fourth slash makes the path absolute.
 
     Raises ValueError for any other kind of URL.

@@ -117,13 +117,14 @@ class Desk:
         self.now = at
         self.opening = AccountState("acc", ledger, at - timedelta(days=1))
         self.state = AccountState("acc", ledger, at - timedelta(days=1))
+        policy: dict[str, Any] = {name: Decimal(value) for name, value in rules.items()}
         self.rules = Rules(
             position_mode=PositionMode.HEDGING if hedging else PositionMode.NETTING,
             maker_fee=Decimal(maker_fee),
             taker_fee=Decimal(taker_fee),
             leverage=Decimal(leverage),
             latency=latency,
-            **{name: Decimal(value) for name, value in rules.items()},
+            **policy,
         )
         self.sessions = sessions
         self.quotes: dict[str, Quote] = {}

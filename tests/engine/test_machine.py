@@ -13,6 +13,7 @@ from datetime import timedelta
 from decimal import Decimal
 from fractions import Fraction
 from functools import partial
+from typing import Any
 
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
@@ -97,11 +98,12 @@ class Exchange(WatchedAccount):
         sessions: bool,
     ) -> None:
         """Without a leverage of the exchange, orders name their own."""
+        fees: dict[str, Any] = {name: Decimal(value) for name, value in costs.items()}
         rules = Rules(
             position_mode=mode,
             leverage=Decimal(leverage or 5),
             latency=timedelta(seconds=latency),
-            **{name: Decimal(value) for name, value in costs.items()},
+            **fees,
         )
         self.named_leverage, self.sessions = leverage is None, sessions
         self.ledger = Ledger(Decimal(deposits), Decimal(deposits), "USD")

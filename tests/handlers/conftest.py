@@ -20,7 +20,7 @@ from starlette.types import ASGIApp
 from handlers.app import create_app
 from handlers.server import UVICORN_OPTIONS
 from handlers.settings import Settings
-from providers.base import Page, Submission
+from providers.base import Page, StreamQuery, Submission
 from providers.models import (
     Account,
     CancelAllResult,
@@ -121,9 +121,32 @@ ANSWERS: dict[str, Any] = {
         features=[],
     ),
     "get_status": ConnectionStatus(connected=True),
+    "subscribe": None,
+    "acknowledge": None,
     "start": None,
     "stop": None,
 }
+
+
+class Feed:
+    """What subscribers are told: frames, an exception to be raised, None at the end."""
+
+    def __init__(self) -> None:
+        self.items: asyncio.Queue[str | Exception | None] = asyncio.Queue()
+        self.closed = asyncio.Event()
+
+    def tell(self, *items: str | Exception | None) -> None:
+        for item in items:
+            self.items.put_nowait(item)
+
+    async def frames(self) -> AsyncIterator[str]:
+        try:
+            while (item := await self.items.get()) is not None:
+                if isinstance(item, Exception):
+                    raise item
+                yield item
+        finally:
+            self.closed.set()
 
 
 class RecordingProvider:
@@ -138,6 +161,17 @@ class RecordingProvider:
         self.calls: list[tuple[Any, ...]] = []
         self.answers = dict(ANSWERS)
         self.gate: asyncio.Event | None = None
+        self.feed = Feed()
+
+    def now(self) -> datetime:
+        return NOON
+
+    async def subscribe(self, account: str, query: StreamQuery) -> AsyncIterator[str]:
+        self.calls.append(("subscribe", account, query))
+        result = self.answers["subscribe"]
+        if isinstance(result, Exception):
+            raise result
+        return self.feed.frames()
 
     def __getattr__(self, method: str) -> Callable[..., Awaitable[Any]]:
         if method not in self.answers:

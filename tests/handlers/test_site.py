@@ -26,6 +26,16 @@ async def test_the_spec_is_served_as_written(api: httpx.AsyncClient, base: str) 
 
 
 @pytest.mark.parametrize("base", ["", "/v1"])
+async def test_the_spec_of_the_stream_is_served_as_written(
+    api: httpx.AsyncClient, base: str
+) -> None:
+    """/asyncapi.yaml is the file, where its references to ./openapi.yaml lead to that file."""
+    text = await api.get(f"{base}/asyncapi.yaml")
+    assert text.content == SPEC.with_name("asyncapi.yaml").read_bytes()
+    assert text.headers["content-type"] == "application/yaml"
+
+
+@pytest.mark.parametrize("base", ["", "/v1"])
 async def test_the_documentation_is_complete(api: httpx.AsyncClient, base: str) -> None:
     """Everything the page and its script ask for is served from here."""
     page = await api.get(f"{base}/docs")

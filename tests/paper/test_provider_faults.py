@@ -46,7 +46,7 @@ async def test_every_operation_fails(fault: Fault) -> None:
         with pytest.raises(FAULTS[fault], match=SAYS.get(fault, "was told to")):
             await getattr(provider, operation)(*[None] * (len(parameters) - 1))
     await provider.stop()
-    assert 18 == len(OPERATIONS)
+    assert 21 == len(OPERATIONS)
 
 
 async def test_faults_say_when_to_come_back() -> None:

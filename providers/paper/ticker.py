@@ -1,0 +1,159 @@
+"""Quotes and candles as frames: computed and encoded once, while anybody wants them."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+
+import orjson
+
+from providers.base import BarQuery, Clock, FrameType, MarketData, SlowReader
+from providers.errors import ProviderUnavailable, SymbolNotFound
+from providers.exchange.documents import encode
+from providers.models import Bar, Quote, Timeframe
+from providers.paper.told import Listener, Pump, Ring, Told
+
+log = logging.getLogger(__name__)
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+MINUTE = timedelta(minutes=1)
+KEPT = 8192
+"""Frames of the market that stay in memory; who falls further behind is a slow reader."""
+MOST_BARS = 1000
+"""Closed bars of a symbol told at once, after a pause of the process."""
+
+
+class Ticker:
+    """Tells each quote that differs from the one before, and each minute's bar once it closed.
+
+    Prices change every `interval`, counted from the epoch.
+    """
+
+    def __init__(
+        self, market: MarketData, *, clock: Clock, interval: timedelta, kept: int = KEPT
+    ) -> None:
+        self._market = market
+        self._clock = clock
+        self._interval = interval
+        self._ring = Ring(kept)
+        self._pump = Pump("ticker", self._run)
+        self._quoted: Counter[str] = Counter()
+        self._charted: Counter[str] = Counter()
+        self._latest: dict[str, tuple[Quote, Told]] = {}
+        self._next_bars: dict[str, datetime] = {}
+
+    @contextmanager
+    def listening(
+        self, listener: Listener, quotes: frozenset[str], candles: frozenset[str]
+    ) -> Iterator[MarketEvents]:
+        """The market from now on: quotes of some symbols, candles of some."""
+        if not quotes and not candles:
+            yield MarketEvents(self._ring, [])
+            return
+        self._want(quotes, candles)
+        self._pump.join(listener)
+        try:
+            yield MarketEvents(self._ring, self._present(quotes))
+        finally:
+            self._pump.leave(listener)
+            self._unwant(quotes, candles)
+
+    async def stop(self) -> None:
+        await self._pump.stop()
+
+    async def tick(self) -> None:
+        """Tell what has changed since the last tick."""
+        newest = self._ring.newest
+        for symbol in self._quoted:
+            self._refresh(symbol)
+        if self._charted:
+            await self._chart()
+        if self._ring.newest != newest:
+            for listener in self._pump.listeners:
+                listener.wake()
+
+    async def _run(self) -> None:
+        while True:
+            await asyncio.sleep(((EPOCH - self._clock()) % self._interval).total_seconds())
+            await self.tick()
+
+    def _want(self, quotes: Iterable[str], candles: Iterable[str]) -> None:
+        self._quoted.update(quotes)
+        self._charted.update(candles)
+        now = self._clock()
+        for symbol in candles:
+            self._next_bars.setdefault(symbol, now - (now - EPOCH) % MINUTE)
+
+    def _unwant(self, quotes: Iterable[str], candles: Iterable[str]) -> None:
+        self._quoted -= Counter(quotes)  # what nobody wants any more leaves the counter
+        self._charted -= Counter(candles)
+        for symbol in self._latest.keys() - self._quoted.keys():
+            del self._latest[symbol]
+        for symbol in self._next_bars.keys() - self._charted.keys():
+            del self._next_bars[symbol]
+
+    def _present(self, symbols: Iterable[str]) -> list[Told]:
+        """The quotes in force, of symbols that have one."""
+        for symbol in symbols:
+            self._refresh(symbol)
+        return [self._latest[symbol][1] for symbol in sorted(symbols) if symbol in self._latest]
+
+    def _refresh(self, symbol: str) -> None:
+        """Tell the quote of a symbol if it is a new one."""
+        try:
+            quote = self._market.quote(symbol, self._clock())
+        except SymbolNotFound:
+            return  # it has no price yet
+        known = self._latest.get(symbol)
+        if known is None or (known[0] is not quote and known[0] != quote):
+            text = _frame(FrameType.QUOTE, quote.timestamp, "quote", quote)
+            self._latest[symbol] = quote, self._tell(FrameType.QUOTE, symbol, text)
+
+    async def _chart(self) -> None:
+        """Tell the bars that have closed."""
+        now = self._clock()
+        for symbol, start in list(self._next_bars.items()):
+            if start + MINUTE <= now:
+                for bar in await self._closed(symbol, start, now):
+                    self._next_bars[symbol] = closed = bar.timestamp + MINUTE
+                    text = _frame(FrameType.CANDLE, closed, "bar", bar)
+                    self._tell(FrameType.CANDLE, symbol, text)
+
+    async def _closed(self, symbol: str, start: datetime, now: datetime) -> list[Bar]:
+        query = BarQuery(symbol=symbol, timeframe=Timeframe.M1, start=start, limit=MOST_BARS)
+        try:
+            return await self._market.bars(query, now)
+        except (SymbolNotFound, ProviderUnavailable) as error:
+            log.warning("there are no bars of %s to tell: %s", symbol, error)
+            return []
+
+    def _tell(self, type_: FrameType, symbol: str, text: str) -> Told:
+        told = Told(self._ring.newest + 1, type_, symbol, text)
+        self._ring.append(told)
+        return told
+
+
+class MarketEvents:
+    """One reader's way through the ticker's frames; `present` are the quotes to begin with."""
+
+    def __init__(self, ring: Ring, present: list[Told]) -> None:
+        self.present = present
+        self._ring = ring
+        self._position = ring.newest
+
+    def next(self) -> list[Told]:
+        """What was told since the last time. Raises SlowReader where some of it is forgotten."""
+        told = self._ring.after(self._position)
+        if told is None:
+            raise SlowReader
+        self._position = told[-1].position if told else self._position
+        return told
+
+
+def _frame(type_: FrameType, at: datetime, name: str, entity: Quote | Bar) -> str:
+    frame = {"type": type_, "timestamp": at, name: orjson.Fragment(encode(entity))}
+    return orjson.dumps(frame, option=orjson.OPT_UTC_Z).decode()
