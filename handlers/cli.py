@@ -13,14 +13,13 @@ from typing import Any, NoReturn
 import uvicorn
 from pydantic import ValidationError
 
-from handlers import logs
+from handlers import backtest, logs
 from handlers.app import create_app, create_provider
 from handlers.auth import ApiKey, new_key
+from handlers.options import add_options, complain, complaints
 from handlers.server import UVICORN_OPTIONS
-from handlers.settings import PREFIX, Settings, refusal_to_bind
+from handlers.settings import PREFIX, SECRETS, Settings, refusal_to_bind
 from providers.base import Provider
-
-USAGE_ERROR = 2
 
 _EXAMPLES = f"""\
 examples:
@@ -44,8 +43,6 @@ Callers send it as `Authorization: Bearer KEY` or as `X-API-Key: KEY`. To replac
 entry beside the old one, move the callers over, then take the old one away. Entries are separated
 by commas in {PREFIX}API_KEYS.
 """
-_ENVIRONMENT_ONLY = frozenset({"api_keys"})
-"""Secrets have no place on a command line, where every process can read them."""
 
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
@@ -61,6 +58,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=_version())
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     _add_serve(commands)
+    backtest.add_command(commands)
     _add_key(commands)
     return parser
 
@@ -79,16 +77,8 @@ def _add_serve(commands: Any) -> None:
         description="Serves the Trading API over HTTP.",
         epilog=_EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
-        argument_default=argparse.SUPPRESS,
     )
-    for name, field in Settings.model_fields.items():
-        if name not in _ENVIRONMENT_ONLY:
-            default = field.get_default(call_default_factory=True) or "none"
-            serve_parser.add_argument(
-                f"--{name.replace('_', '-')}",
-                metavar=name.rsplit("_", 1)[-1].upper(),
-                help=f"{field.description} Default: {default}.",
-            )
+    add_options(serve_parser, Settings, Settings.model_fields.keys() - SECRETS)
     serve_parser.set_defaults(command=serve)
 
 
@@ -108,7 +98,7 @@ def make_key(account: str) -> int:
     try:
         ApiKey.parse(entry)
     except ValueError:
-        return _complain(f"{account!r} cannot name an account: use letters, digits, _ . or -")
+        return complain(f"{account!r} cannot name an account: use letters, digits, _ . or -")
     print(key)
     print(f"{PREFIX}API_KEYS={entry}")
     return 0
@@ -119,15 +109,15 @@ def serve(**given: str) -> int:
     try:
         settings = Settings(**given)  # type: ignore[arg-type]  # pydantic reads the text
     except ValidationError as error:
-        return _complain(*map(_option_error, error.errors()))
+        return complain(*complaints(error, PREFIX, SECRETS))
     refusal = refusal_to_bind(settings, [settings.host])
     if refusal:
-        return _complain(refusal)
+        return complain(refusal)
     logs.configure(settings.log_level, settings.log_format)
     try:
         provider = create_provider(settings)
     except ValueError as error:
-        return _complain(str(error))
+        return complain(str(error))
     # Uvicorn raises a signal anew once it has shut down; for us that is a normal end.
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: sys.exit(0))
@@ -149,15 +139,3 @@ def _run(settings: Settings, provider: Provider, given: dict[str, str]) -> None:
     os.environ.update({f"{PREFIX}{name.upper()}": text for name, text in given.items()})
     app = "handlers.app:app_from_environment"
     uvicorn.run(app, factory=True, workers=settings.workers, **options)
-
-
-def _option_error(error: Any) -> str:
-    name, problem = str(error["loc"][0]), error["msg"].removeprefix("Value error, ")
-    option = "" if name in _ENVIRONMENT_ONLY else f"--{name.replace('_', '-')} or "
-    return f"{option}{PREFIX}{name.upper()}: {problem}"
-
-
-def _complain(*lines: str) -> int:
-    for line in lines:
-        print(f"trading-api: {line}", file=sys.stderr)
-    return USAGE_ERROR

@@ -18,6 +18,8 @@ from handlers.auth import ApiKey
 from handlers.logs import Format, Level
 
 PREFIX = "TRADING_API_"
+SECRETS = frozenset({"api_keys"})
+"""Have no place on a command line, where every process can read them."""
 
 
 def _split(text: Any) -> Any:
@@ -72,6 +74,15 @@ class Settings(BaseSettings):
     log_format: Format = Field("text", description="text for people, json for machines.")
     max_body_bytes: int = Field(
         65_536, ge=1, description="Longest request body; a longer one is refused with 413."
+    )
+    heartbeat_seconds: float = Field(
+        10, gt=0, le=30, description="How often the event stream says ping, in seconds."
+    )
+    stream_send_seconds: float = Field(
+        10,
+        gt=0,
+        description="How long a client of the event stream may leave a frame untaken before it is"
+        " told that it is too slow, and closed; in seconds.",
     )
     shutdown_seconds: int = Field(
         30, ge=1, description="How long requests in flight may take to finish after SIGTERM."

@@ -38,4 +38,17 @@ def _paper(database_url: str, options: Mapping[str, str]) -> Provider:
     return PaperProvider(open_store(database_url, settings), market, settings)
 
 
-_FACTORIES: dict[str, Callable[[str, Mapping[str, str]], Provider]] = {"paper": _paper}
+def _backtest(_: str, options: Mapping[str, str]) -> Provider:
+    from providers.backtest.runs import create as create_backtest
+    from providers.backtest.settings import BacktestSettings
+
+    unknown = sorted(set(options) - set(BacktestSettings.model_fields))
+    if unknown:
+        raise ValueError(f"unknown options of a backtest: {', '.join(unknown)}")
+    return create_backtest(BacktestSettings.model_validate(dict(options)))
+
+
+_FACTORIES: dict[str, Callable[[str, Mapping[str, str]], Provider]] = {
+    "paper": _paper,
+    "backtest": _backtest,
+}

@@ -19,6 +19,7 @@ TOP_LEVEL = {
     "LICENSE",
     "Makefile",
     "README.md",
+    "asyncapi.yaml",
     "contract_tests",
     "handlers",
     "openapi.yaml",
@@ -29,7 +30,7 @@ TOP_LEVEL = {
 }
 ROOMS = {
     "handlers": set[str](),
-    "providers": {"engine", "exchange", "paper", "market_data"},
+    "providers": {"backtest", "engine", "exchange", "paper", "market_data"},
     "contract_tests": {"commands", "mutants", "reports", "requirements", "time_shift"},
 }
 
@@ -39,6 +40,7 @@ PORTS = ("providers.base", *VALUES)
 MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "handlers": ("handlers", *PORTS),
     "handlers.app": ("handlers", *PORTS, "providers.registry"),
+    "handlers.backtest": ("handlers", *PORTS, "providers.backtest"),
     "providers": PORTS,
     "providers.models": (),
     "providers.values": ("providers.models",),
@@ -49,6 +51,13 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "providers.market_data": ("providers.market_data", *PORTS),
     "providers.exchange": ("providers.exchange", "providers.engine", *PORTS),
     "providers.paper": ("providers.paper", "providers.exchange", "providers.engine", *PORTS),
+    "providers.backtest": (
+        "providers.backtest",
+        "providers.exchange",
+        "providers.engine",
+        "providers.market_data",
+        *PORTS,
+    ),
     "contract_tests": ("contract_tests",),
 }
 
