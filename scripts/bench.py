@@ -4,9 +4,9 @@ GET /quotes/{symbol} and POST /orders, keys on, with a provider that has its ans
 in this process, without sockets, and once over HTTP against uvicorn with one worker. Rounds are
 interleaved, so that a slow moment of the machine meets every contender; ratios are taken round by
 round. Then `trading-api serve --provider paper` takes orders to disk, and the matching engine runs
-by itself.
+by itself. Last, a backtest over the wire.
 
-Usage: bench.py [--quick] [--json FILE] [--part in-process|http|durable|engine ...]
+Usage: bench.py [--quick] [--json FILE] [--part in-process|http|durable|engine|backtest ...]
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from typing import Any
 
 import uvloop
 
-from scripts.bench_parts import durable, engine, in_process, load, report
+from scripts.bench_parts import backtest, durable, engine, in_process, load, report
 from scripts.bench_parts.contenders import CONTENDERS
 from scripts.bench_parts.servers import contender
 from scripts.bench_parts.subject import POST_ORDERS, REQUESTS
@@ -41,6 +41,7 @@ class Effort:
     durable_seconds: float
     engine_batches: int
     engine_ticks: int
+    bars: tuple[int, int]
 
 
 FULL = Effort(
@@ -51,6 +52,7 @@ FULL = Effort(
     durable_seconds=10,
     engine_batches=40,
     engine_ticks=1000,
+    bars=(10_000, 100_000),
 )
 QUICK = Effort(
     rounds=10,
@@ -60,6 +62,7 @@ QUICK = Effort(
     durable_seconds=2,
     engine_batches=10,
     engine_ticks=200,
+    bars=(1_000, 10_000),
 )
 CONNECTIONS = 16
 
@@ -119,11 +122,18 @@ async def measure_engine(effort: Effort) -> dict[str, Any]:
     return result
 
 
+async def measure_backtest(effort: Effort) -> dict[str, Any]:
+    result = await backtest.measure(*effort.bars)
+    print(backtest.describe(result))
+    return result
+
+
 PARTS: dict[str, Callable[[Effort], Coroutine[Any, Any, dict[str, Any]]]] = {
     "in-process": measure_in_process,
     "http": measure_over_http,
     "durable": measure_durable,
     "engine": measure_engine,
+    "backtest": measure_backtest,
 }
 
 

@@ -40,7 +40,9 @@ def test_the_paper_exchange_with_a_fault() -> None:
 
 def test_an_unknown_provider() -> None:
     """A name that is not known is refused, with those that are."""
-    with pytest.raises(ValueError, match=r"unknown provider 'nope'; known are \['backtest', 'paper'\]"):
+    with pytest.raises(
+        ValueError, match=r"unknown provider 'nope'; known are \['backtest', 'paper'\]"
+    ):
         registry.create("nope", database_url="", options={})
 
 
