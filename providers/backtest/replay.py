@@ -21,7 +21,7 @@ from providers.engine.world import Rules
 from providers.exchange.memory import MemoryStore
 from providers.exchange.store import Match
 from providers.exchange.triggers import TriggerKind
-from providers.models import Bar, Order, PositionSide, Side
+from providers.models import Bar, Order, PositionMode, PositionSide, Side
 
 LEGS = 3
 """From the open to one extreme, to the other, to the close."""
@@ -161,27 +161,29 @@ class Replay:
                 yield price
 
     def _exits(self, symbol: str) -> Iterator[Exits]:
-        """Stop-losses beside the take-profits that they exclude, on either side of the price."""
+        """The stop-loss and the take-profit of each position, the nearest of each."""
         for stop_kind, limit_kind, up in (
             (TriggerKind.STOP_SELL, TriggerKind.LIMIT_SELL, True),
             (TriggerKind.STOP_BUY, TriggerKind.LIMIT_BUY, False),
         ):
-            stops = nearest_exits(self._store.book.first(symbol, stop_kind))
-            limits = nearest_exits(self._store.book.first(symbol, limit_kind)) if stops else {}
-            for group in stops.keys() & limits.keys():
-                stop, limit = stops[group].stop_price, limits[group].limit_price
+            stops = self._nearest_exits(symbol, stop_kind)
+            limits = self._nearest_exits(symbol, limit_kind) if stops else {}
+            for position in stops.keys() & limits.keys():
+                stop, limit = stops[position].stop_price, limits[position].limit_price
                 if stop is not None and limit is not None:
                     yield Exits(stop, self._reached(symbol, limit, up=up))
 
-
-def nearest_exits(orders: Iterable[Order]) -> dict[str, Order]:
-    """The first exit of each group that belongs together: a bracket, an OCO group, a symbol."""
-    found: dict[str, Order] = {}
-    for order in orders:
-        if order.reduce_only:
-            group = order.parent_order_id or order.oco_group_id or order.symbol
-            found.setdefault(group, order)
-    return found
+    def _nearest_exits(self, symbol: str, kind: TriggerKind) -> dict[str, Order]:
+        """The first exit of one kind by the position that it reduces: hedging, the one it names."""
+        netting = self._rules.position_mode is PositionMode.NETTING
+        found: dict[str, Order] = {}
+        for order in self._store.book.first(symbol, kind):
+            if order.reduce_only:
+                position = symbol if netting else order.position_id or symbol
+                found.setdefault(position, order)
+                if netting:
+                    break
+        return found
 
 
 def first_beyond(prices: Iterable[Decimal], price: Decimal, target: Decimal) -> Decimal | None:

@@ -8,7 +8,7 @@ from decimal import Decimal
 from hypothesis import strategies as st
 
 from tests.backtest.actions import Candle, Costs
-from tests.backtest.cases import MONDAY
+from tests.backtest.case import MONDAY
 from tests.backtest.driving import Scene
 
 DAY = timedelta(days=1)

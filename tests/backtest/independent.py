@@ -17,6 +17,7 @@ The rules, as they are read here:
 - Of orders that one price reaches, those that arrive come first. Then trailing stops, limits and
   stops, as `providers.exchange.triggers` has it for every tick: those first whose level a gap has
   passed first. All of them by age. A limit that must be penetrated has its turn after its price.
+- An order that is changed meets the next price as if it arrived.
 - An order sent at a fill inside a bar meets the rest of the path, from the price of the fill on.
 - A trailing stop starts from the price at which it was accepted: of a candle, the close. Its stop
   is on the tick grid, never nearer than asked for.
@@ -61,6 +62,7 @@ class Ticket:
     tp: Decimal | None = None
     expires: datetime | None = None
     is_exit: bool = False
+    of_position: bool = False
     twin: Ticket | None = None
     arrived: bool = False
     rested: bool = False
@@ -125,13 +127,13 @@ class Simulator:
         low_first = bar.open - bar.low <= bar.high - bar.open
         ends = [bar.low, bar.high] if low_first else [bar.high, bar.low]
         self.route = [*ends, bar.close]
-        self.meet_all(bar.symbol, bar.open)
-        while self.route:
-            self.stop_loss_first(bar.symbol)
-            price = self.next_level(bar.symbol)
-            if price is None:
-                price = self.route.pop(0)
+        price: Decimal | None = bar.open
+        self.price[bar.symbol] = bar.open
+        self.stop_loss_first(bar.symbol)
+        while price is not None:
             self.meet_all(bar.symbol, price)
+            self.stop_loss_first(bar.symbol)
+            price = self.next_level(bar.symbol) or (self.route.pop(0) if self.route else None)
         self.bars[bar.symbol] += 1
 
     def stop_loss_first(self, symbol: str) -> None:
@@ -141,12 +143,16 @@ class Simulator:
         exits = [ticket for ticket in self.live(symbol) if ticket.reduce and ticket.arrived]
         losses = [each for each in exits if each.limit is None and within(low, each.stop, high)]
         gains = [each for each in exits if each.stop is None and within(low, each.limit, high)]
+        if self.penetrate:
+            gains = [each for each in gains if each.limit != (low if each.side > 0 else high)]
         if losses and gains:
             ends = [low, high] if losses[0].side < 0 else [high, low]
             self.route = [*ends, self.route[-1]]
 
     def next_level(self, symbol: str) -> Decimal | None:
         """The first price before the next turn of the path at which an order acts."""
+        if not self.route:
+            return None
         here, goal = self.price[symbol], self.route[0]
         levels = [
             level
@@ -238,6 +244,8 @@ class Simulator:
         quantity = ticket.left
         if ticket.reduce:
             quantity = min(quantity, max(-ticket.side * held.quantity, ZERO))
+        if ticket.tif == "FOK" and quantity < ticket.left:
+            quantity = ZERO
         if not maker:
             price = self.slipped(ticket, price)
         if quantity:
@@ -265,9 +273,9 @@ class Simulator:
         side = "buy" if ticket.side > 0 else "sell"
         bar = self.bars[ticket.symbol]
         self.fills.append(Fill(bar, ticket.symbol, side, quantity, price, commission, maker))
-        exits = self.follow_up(ticket, quantity, was)
+        concerned = self.follow_up(ticket, quantity, was)
         self.on_fill(self.fills[-1])
-        for each in exits:
+        for each in concerned:
             if each.live:
                 self.meet(each, self.price[ticket.symbol])
 
@@ -285,7 +293,7 @@ class Simulator:
             held.quantity = total
 
     def follow_up(self, ticket: Ticket, quantity: Decimal, was: Decimal) -> list[Ticket]:
-        """Cancel what a fill cancels; create and return the exits that it creates."""
+        """What a fill cancels, shrinks and creates; the latter two meet the price at once."""
         ticket.left -= quantity
         if not ticket.left or ticket.reduce:
             ticket.left = ZERO
@@ -295,18 +303,20 @@ class Simulator:
         if ticket.twin is not None:
             ticket.twin.left -= quantity
         now = self.held[ticket.symbol].quantity
+        concerned = []
         if was * ticket.side < 0:
-            self.shrink(ticket.symbol, max(now.copy_sign(now * was), ZERO))
-        if now * ticket.side <= 0:
-            return []
-        opened = min(quantity, abs(now))
-        return self.add_exits(ticket.symbol, -ticket.side, opened, ticket.sl, ticket.tp)
+            concerned = self.shrink(ticket.symbol, ZERO if was * now < 0 else abs(now))
+        if now * ticket.side > 0:
+            size = min(quantity, abs(now))
+            concerned += self.add_exits(ticket.symbol, -ticket.side, size, ticket.sl, ticket.tp)
+        return concerned
 
-    def shrink(self, symbol: str, size: Decimal) -> None:
+    def shrink(self, symbol: str, size: Decimal) -> list[Ticket]:
         """What only reduces is for no more than is left of the position, and ends with it."""
-        for ticket in self.tickets:
-            if ticket.reduce and ticket.symbol == symbol:
-                ticket.left = min(ticket.left, size)
+        larger = [each for each in self.live(symbol) if each.reduce and each.left > size]
+        for ticket in larger:
+            ticket.left = size
+        return [ticket for ticket in larger if ticket.arrived]
 
     def add_exits(
         self, symbol: str, side: int, quantity: Decimal, sl: Decimal | None, tp: Decimal | None
@@ -394,10 +404,12 @@ class Simulator:
             loss.stop = action.sl or loss.stop
         for gain in gains:
             gain.limit = action.tp or gain.limit
+            gain.rested = gain.rested and not action.tp
         sl = None if losses else action.sl
         tp = None if gains else action.tp
-        self.add_exits(action.symbol, -1 if held > 0 else 1, abs(held), sl, tp)
-        if (sl is None) != (tp is None) and exits:
+        for each in self.add_exits(action.symbol, -1 if held > 0 else 1, abs(held), sl, tp):
+            each.of_position = True
+        if (sl is None) != (tp is None) and exits and exits[0].of_position:
             exits[0].twin, self.tickets[-1].twin = self.tickets[-1], exits[0]
 
     def alter(self, action: Action) -> None:
@@ -412,7 +424,7 @@ class Simulator:
             ticket.stop = action.stop or ticket.stop
             ticket.trail = action.trail or ticket.trail
             ticket.limit = action.limit or ticket.limit
-            ticket.rested = not ticket.marketable(self.price[ticket.symbol])
+            ticket.rested = False
 
 
 def within(low: Decimal, price: Decimal | None, high: Decimal) -> bool:

@@ -10,11 +10,14 @@ from hypothesis import given, settings
 
 from providers.models import Timeframe
 from tests.backtest.actions import Costs, Outcome, Scripted, plain
-from tests.backtest.cases import CASES, Case
+from tests.backtest.case import Case
+from tests.backtest.cases_of_orders import ORDERS
+from tests.backtest.cases_of_positions import POSITIONS_AND_LINKS
 from tests.backtest.chance import plans, scenes
 from tests.backtest.driving import INSTRUMENTS, Scene, calculated, provided, shipped
 from tests.backtest.strategies import STRATEGIES, Seen
 
+CASES = [*ORDERS, *POSITIONS_AND_LINKS]
 DUST = Decimal("1E-9")
 """Mean entry prices are rounded, each side in its own way."""
 
@@ -70,14 +73,14 @@ async def test_days_of_a_stock(make: type[Seen]) -> None:
 
 @pytest.mark.parametrize("make", STRATEGIES)
 async def test_hours_of_a_currency(make: type[Seen]) -> None:
-    """Five weeks of EUR/USD by the hour, where limits must be penetrated."""
-    bars = shipped("EURUSD", Timeframe.H1, "EUR/USD")[:600]
+    """Two weeks of EUR/USD by the hour, where limits must be penetrated."""
+    bars = shipped("EURUSD", Timeframe.H1, "EUR/USD")[:300]
     scene = Scene(bars=bars, timeframe=Timeframe.H1, penetrate=True)
     outcome = await agree(scene, make, "10000", "0.15")
-    assert len(outcome.fills) > 15
+    assert len(outcome.fills) > 10
 
 
-@settings(max_examples=150)
+@settings(max_examples=100)
 @given(scenes(), plans())
 async def test_chance_agrees(scene: Scene, plan: str) -> None:
     """Whatever the bars and the orders are, both sides make the same trades."""

@@ -22,7 +22,7 @@ from providers.errors import TradingError, UnsupportedOperation
 from providers.market_data.aggregate import SECONDS
 from providers.models import Bar, OrderStatus, Timeframe
 from tests.backtest.actions import Candle, Scripted, plain
-from tests.backtest.cases import EVENING, MONDAY
+from tests.backtest.case import EVENING, MONDAY
 from tests.backtest.driving import (
     ACCOUNT,
     Scene,
@@ -36,7 +36,7 @@ from tests.backtest.strategies import Brackets, Ladder
 
 FAR = timedelta(days=4000)
 DAY = timedelta(days=1)
-SEEN = (1, 2, 6, 13, 23)
+SEEN = (1, 2, 6, 13)
 QUERIES: tuple[dict[str, Any], ...] = (
     {},
     {"limit": 1},

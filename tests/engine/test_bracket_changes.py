@@ -48,6 +48,17 @@ def test_exits_changed_after_a_fill_move_the_legs(changes: dict[str, str], legs:
     assert legs == shown(desk, order)
 
 
+@pytest.mark.parametrize(
+    ("leg", "change"), [(0, {"stop_price": "91"}), (1, {"limit_price": "109"})]
+)
+def test_a_leg_moved_by_hand_is_told_as_a_leg(leg: int, change: dict[str, str]) -> None:
+    """A change of a leg has the event of legs, whoever made it."""
+    desk = market()
+    order = entry(desk)
+    desk.modify(desk.legs(order)[leg], **change)
+    assert ["BRACKET_ORDER_MODIFIED"] == desk.happened
+
+
 def test_an_exit_added_after_a_fill_makes_its_leg() -> None:
     """An exit the entry had not asked for becomes a leg over what has filled."""
     desk = market(size="4")
