@@ -6,7 +6,6 @@ The composition root of a backtest, as `app` is that of a server.
 from __future__ import annotations
 
 import argparse
-import asyncio
 import logging
 import os
 import signal
@@ -31,7 +30,7 @@ from handlers.backtest_results import (
     table,
     write_grid,
 )
-from handlers.backtest_run import Plan, Strategy, load_class, serve
+from handlers.backtest_run import Plan, Strategy, carry_out, load_class
 from handlers.grid import Axes, Cluster, Outcomes, RunPlan, combinations, locally
 from handlers.options import add_options, complain, complaints, given
 from handlers.settings import PREFIX, Settings, refusal_to_bind
@@ -141,13 +140,13 @@ def _add_grid(group: Any) -> None:
 def backtest(**options: Any) -> int:
     """Carry out what the command line means; the exit status."""
     try:
-        carry_out = prepare_grid(options) if options["grid"] else prepare_run(options)
+        prepared = prepare_grid(options) if options["grid"] else prepare_run(options)
     except ValidationError as error:
         prefix = PREFIX if error.title == "Settings" else f"{PREFIX}BACKTEST_"
         return complain(*complaints(error, prefix))
     except (ValueError, MissingExtra) as error:
         return complain(str(error))
-    return carry_out()
+    return prepared()
 
 
 def settings_of(options: dict[str, Any]) -> tuple[BacktestSettings, Settings]:
@@ -200,11 +199,14 @@ def run(plan: Plan, provider: BacktestProvider, *, show: bool) -> int:
     output = plan.settings.output
     before = stamp(output)
     with on_signals(lambda *_: None):  # uvicorn ends in order, and then raises its signal anew
-        failure = asyncio.run(serve(plan, provider))
+        failure = carry_out(plan, provider)
     if failure is not None:
         log.error("The strategy has failed", exc_info=failure)
     written = output is None or stamp(output) != before
-    if output is not None and written:
+    if output is None:
+        status = "complete" if provider.complete else "aborted"
+        print(f"{'Status':18} {status}; the results are kept with --output DIR")
+    elif written:
         tell(output, show=show)
     return 0 if provider.complete and failure is None and written else 1
 
@@ -329,10 +331,12 @@ def run_grid(
         return 1
     for line in table(grid, rows):
         print(line)
+    print(f"All results are in {grid.output}")
     best = best_of(grid, rows)
-    print(f"Results in {grid.output}" + (f", the best by {grid.rank_by} in {best.folder}" * bool(best) if best else ""))
-    if show and best is not None:
-        open_report(grid.output / best.folder)
+    if best is not None:
+        print(f"The best by {grid.rank_by} is in {grid.output / best.folder}")
+        if show:
+            open_report(grid.output / best.folder)
     return 0 if all(row.status == "complete" for row in rows) else 1
 
 
