@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any, Final, TypeVar
 
 from contract_tests.client import Answer, Client
 from contract_tests.expect import (
-    PATIENCE,
+    Endurance,
     Failure,
     NotDeclared,
     NotExercised,
@@ -25,6 +25,8 @@ from contract_tests.expect import (
 from contract_tests.invariants import moment
 from contract_tests.lab import Lab
 from contract_tests.market import TERMINAL, Instrument, Market, Quote
+from contract_tests.stream import PATH as STREAM_PATH
+from contract_tests.stream import Stream
 
 Body = dict[str, Any]
 T = TypeVar("T")
@@ -41,9 +43,8 @@ FIGURES: Final = ("balance", "equity", "margin_used", "margin_available", "unrea
 MOST: Final = 1000
 """The longest list that the document lets a client ask for."""
 
-SHORTEST_WAIT: Final = 0.5
 LONGEST_PAUSE: Final = 60
-"""Seconds that a check waits at least, and that a run obeys Retry-After at most."""
+"""Seconds that a run obeys Retry-After at most."""
 
 
 class Api:
@@ -56,7 +57,8 @@ class Api:
         self._created: list[str] = []
         self._exits = False
         self._unclean: list[Failure] = []
-        self._vain: Counter[str] = Counter()
+        self._streams: list[Stream] = []
+        self._endurance = Endurance()
         self._paused = 0
 
     def send(self, method: str, path: str, query: Any = (), **options: Any) -> Answer:
@@ -77,13 +79,12 @@ class Api:
 
     def eventually(self, probe: Callable[[], T], satisfied: Callable[[T], bool], what: str) -> T:
         """As expect.eventually; what a target let us wait for in vain before is given less time."""
-        patience = max(PATIENCE.seconds / 2 ** self._vain[what], SHORTEST_WAIT)
         try:
-            found = eventually(probe, satisfied, what, within=patience)
+            found = eventually(probe, satisfied, what, within=self._endurance.seconds(what))
         except Overdue:
-            self._vain[what] += 1
+            self._endurance.note(what, vain=True)
             raise
-        self._vain[what] = 0
+        self._endurance.note(what, vain=False)
         return found
 
     def get(self, path: str, query: Any = (), **options: Any) -> Answer:
@@ -101,6 +102,30 @@ class Api:
     def delete(self, path: str, query: Any = (), **options: Any) -> Answer:
         """Send a DELETE."""
         return self.send("DELETE", path, query, **options)
+
+    # -- the event stream -----------------------------------------------------------------------
+
+    def handshake(self, query: Any = (), *, path: str = STREAM_PATH, **headers: Any) -> Answer:
+        """Ask for the event stream; how that is answered. What was opened is closed at once."""
+        exchange, wire = self.client.open(path, query, **headers)
+        if wire is not None:
+            wire.close()
+        return Answer(exchange)
+
+    def listen(self, query: Any = (), *, path: str = STREAM_PATH, **options: Any) -> Stream:
+        """Open the event stream; see Client.open. Raises NotExercised where that is refused."""
+        exchange, wire = self.client.open(path, query, **options)
+        if wire is None:
+            raise NotExercised(f"the event stream cannot be opened: status {exchange.status}")
+        stream = Stream(
+            exchange=exchange,
+            wire=wire,
+            clock=self.client.clock,
+            endurance=self._endurance,
+            watch=self.client.look,
+        )
+        self._streams.append(stream)
+        return stream
 
     # -- bodies ---------------------------------------------------------------------------------
 
@@ -304,6 +329,8 @@ class Api:
 
         Raises Failure where that does not succeed for one of them, after it did for the others.
         """
+        while self._streams:
+            self._streams.pop().close()
         mine = self._cancelled(dict.fromkeys(self._created))
         if self._exits:
             mine |= self._cancelled(self._exits_of(mine))

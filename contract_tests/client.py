@@ -1,4 +1,4 @@
-"""A thin HTTP client that remembers every exchange, and answers that can be judged."""
+"""A thin client that remembers every exchange, and answers that can be judged."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ import httpx
 
 from contract_tests.clock import WALL, Clock
 from contract_tests.expect import Failure, equal, one_of, that
+from contract_tests.sockets import Upgraded, Wire, upgrade
 from contract_tests.spec import operation_of, response_errors, schema_errors
 from contract_tests.traffic import NO_STATUS, Exchange
 
@@ -24,6 +25,7 @@ NOTHING: Final = object()
 
 TIMEOUT: Final = 30.0
 _SHORTEST_TIMEOUT: Final = 2.0
+_UPGRADE: Final = {"connection": "Upgrade", "upgrade": "websocket"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,16 +140,63 @@ class Client:
         url = self.base_url + path + _query_string(query)
         return Answer(self._noted(self._exchange(method, url, content, sent)))
 
+    def open(
+        self,
+        path: str,
+        query: Query = (),
+        *,
+        headers: Mapping[str, str] | None = None,
+        slow: bool = False,
+    ) -> tuple[Exchange, Wire | None]:
+        """Ask for a WebSocket; there is one where the answer is 101.
+
+        The path may be a whole URL. What comes over it is looked at when it is closed.
+        """
+        base = "" if path.startswith("http") else self.base_url
+        url = base + path + _query_string(query)
+        sent = {**self.headers, **(headers or {})}
+        started = time.monotonic()
+        found = self.upgrade(url, sent, slow=slow)
+        if found.timed_out:
+            self._lose_patience()
+        exchange = Exchange(
+            method="GET",
+            url=url,
+            operation=None,
+            sent_headers={name.lower(): one for name, one in sent.items()} | _UPGRADE,
+            sent_body=b"",
+            status=found.status,
+            headers=found.headers,
+            body=found.body,
+            seconds=time.monotonic() - started,
+            at=self.clock.answered(),
+            error=found.error,
+            messages=[],
+        )
+        self._keep(exchange)
+        return exchange, found.wire
+
+    def upgrade(self, url: str, headers: Mapping[str, str], *, slow: bool) -> Upgraded:
+        """Perform a handshake."""
+        return upgrade(url, headers, timeout=self._timeout, clock=self.clock, slow=slow)
+
+    def look(self, exchange: Exchange) -> None:
+        """Let whoever watches look at an exchange."""
+        if self._watch is not None:
+            self._watch(exchange)
+
     def _noted(self, exchange: Exchange) -> Exchange:
+        self._keep(exchange)
+        self.look(exchange)
+        return exchange
+
+    def _keep(self, exchange: Exchange) -> None:
         self.exchanges.append(exchange)
         if exchange.status == NO_STATUS:
             what = f"an answer to {exchange.method} {exchange.url}"
             raise NoAnswer(
                 what, expected="an HTTP response", actual=exchange.error, exchange=exchange
             )
-        if self._watch is not None:
-            self._watch(exchange)
-        return exchange
 
     def _exchange(
         self,
@@ -183,8 +232,7 @@ class Client:
             response = self._http.send(request)
         except httpx.HTTPError as error:
             if isinstance(error, httpx.TimeoutException):
-                # Who keeps silent once does so again: a run shall end all the same.
-                self._timeout = min(self._timeout, max(self._timeout / 2, _SHORTEST_TIMEOUT))
+                self._lose_patience()
             seconds = time.monotonic() - started
             return Reply(at=self.clock.answered(), seconds=seconds, error=repr(error))
         return Reply(
@@ -194,6 +242,10 @@ class Client:
             seconds=time.monotonic() - started,
             at=self.clock.answered(),
         )
+
+    def _lose_patience(self) -> None:
+        """Who keeps silent once does so again: a run shall end all the same."""
+        self._timeout = min(self._timeout, max(self._timeout / 2, _SHORTEST_TIMEOUT))
 
     def _path_below_base(self, url: httpx.URL) -> str:
         path = url.raw_path.decode("ascii").partition("?")[0]

@@ -37,6 +37,13 @@ class Clock:
         """Note that an answer came; the time at which it did."""
         return self.monotonic()
 
+    def real(self) -> float:
+        """Seconds since that moment, whatever the clock shows."""
+        return time.monotonic()
+
+    def reach(self, at: float) -> None:
+        """Note that it is that late at least."""
+
 
 class Steps(Clock):
     """Goes forward only when an answer comes and by what is slept. Times are since `begin`."""
@@ -67,8 +74,16 @@ class Steps(Clock):
 
     def answered(self) -> float:
         """Show the time that it really is."""
-        self._shown = max(self._shown, round(time.monotonic() - self._origin, 6))
+        self.reach(self.real())
         return self._shown
+
+    def real(self) -> float:
+        """Seconds since the beginning of the check."""
+        return round(time.monotonic() - self._origin, 6)
+
+    def reach(self, at: float) -> None:
+        """Show that much, unless it shows more."""
+        self._shown = max(self._shown, at)
 
 
 class Played(Steps):
@@ -88,7 +103,7 @@ class Played(Steps):
 
     def advance(self, at: float) -> float:
         """A recorded answer comes at its time."""
-        self._shown = max(self._shown, at)
+        self.reach(at)
         return self._shown
 
 

@@ -12,7 +12,7 @@ import pytest
 from contract_tests.api import Api
 from contract_tests.client import Client
 from contract_tests.lab import Lab
-from contract_tests.laboratory import FUNDS, Connect, Fleet, SessionLab
+from contract_tests.laboratory import BRISK, FUNDS, Connect, Fleet, SessionLab
 from contract_tests.runner import Watcher
 from contract_tests.servers import Server
 from contract_tests.traffic import Exchange, Statuses
@@ -75,7 +75,7 @@ def pytest_runtest_makereport(
 @pytest.fixture(scope="session")
 def server(fleet: Fleet) -> Server:
     """The server that most tests talk to."""
-    return fleet.launch("main", options=FUNDS)
+    return fleet.launch("main", options=FUNDS | BRISK)
 
 
 # --- what looks at the traffic ---

@@ -8,6 +8,7 @@ touch orders and positions of others.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import Decimal
@@ -28,6 +29,24 @@ class Patience:
 
 PATIENCE: Final = Patience()
 """A run whose market is quick may shorten it."""
+
+
+SHORTEST_WAIT: Final = 0.5
+
+
+class Endurance:
+    """How long a run waits: less each time that a target let it wait for the same in vain."""
+
+    def __init__(self) -> None:
+        self._vain: Counter[str] = Counter()
+
+    def seconds(self, what: str) -> float:
+        """The seconds that something is waited for."""
+        return max(PATIENCE.seconds * 0.5 ** self._vain[what], SHORTEST_WAIT)
+
+    def note(self, what: str, *, vain: bool) -> None:
+        """It was waited for, in vain or not."""
+        self._vain[what] = self._vain[what] + 1 if vain else 0
 
 
 class Failure(AssertionError):

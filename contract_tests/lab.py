@@ -25,6 +25,8 @@ NEEDS: Final = {
     "fault": "a server whose provider can be made to fail",
     "no_provider": "a server without a provider",
     "session_end": "a trading session that ends now",
+    "minute_end": "a minute that ends within seconds",
+    "impatience": "a server that gives up slow readers within seconds",
     "liquidation": "a market that liquidates within seconds what has the highest leverage",
 }
 """Every need, and how a report names it."""
@@ -41,10 +43,14 @@ class Keyed:
 
 @dataclass(frozen=True, slots=True)
 class Restartable:
-    """A server that may be killed: `restart` kills it and returns once it is ready again."""
+    """A server that may be ended: both return once it is ready again.
+
+    `restart` kills it, and `finish` tells it to stop, as a deployment does.
+    """
 
     api: Api
     restart: Callable[[], None]
+    finish: Callable[[], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +95,17 @@ class Lab:
     def session(self) -> Session:
         """Offered as "session_end"."""
         raise NotOffered(NEEDS["session_end"])
+
+    def minute_end(self) -> Api:
+        """A server on whose clock a minute is about to end; offered as "minute_end"."""
+        raise NotOffered(NEEDS["minute_end"])
+
+    def impatient(self) -> Api:
+        """A server with so much to tell that a slow reader is soon too slow.
+
+        Offered as "impatience".
+        """
+        raise NotOffered(NEEDS["impatience"])
 
     def nervous(self) -> Api:
         """An account without positions in a market that moves; offered as "liquidation".

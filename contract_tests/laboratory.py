@@ -5,6 +5,7 @@ Nothing here knows the server but its command and its environment.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Final, Protocol
@@ -29,6 +30,15 @@ NERVOUS: Final = {
     "PAPER_TAKER_FEE": "0",
 }
 """Of a margin of 5 % a move of 0.01 % leaves less than the maintenance."""
+
+IMPATIENT: Final = {"PAPER_TICK_INTERVAL": "0.01", "STREAM_SEND_SECONDS": "0.2"}
+"""Hundreds of quotes a second: what the systems buffer on a thin line is soon full."""
+
+BRISK: Final = {"HEARTBEAT_SECONDS": "1"}
+"""Whoever waits for a ping does not wait long."""
+
+SECONDS_BEFORE: Final = 48
+"""The second at which a minute begins to end: a server takes some to start."""
 
 TIME_SHIFT: Final = Path(__file__).with_name("time_shift")
 DAY: Final = 86_400
@@ -100,7 +110,9 @@ class SessionLab(Lab):
     def restartable(self) -> Restartable:
         """A server that nothing else uses."""
         server = self.server("restart")
-        return Restartable(api=self._connect(server.url), restart=server.restart)
+        return Restartable(
+            api=self._connect(server.url), restart=server.restart, finish=server.finish
+        )
 
     def faulty(self, fault: str) -> Api:
         """A server whose provider fails in every operation."""
@@ -112,6 +124,19 @@ class SessionLab(Lab):
     def without_provider(self) -> Api:
         """A server that was told to have none."""
         return self._connect(self.server("no-provider", provider="none").url)
+
+    def minute_end(self) -> Api:
+        """A server that is started anew with its clock a few seconds before the full minute."""
+        server = self.server("minute")
+        server.stop()
+        ahead = (SECONDS_BEFORE - time.time()) % 60
+        server.environment = {"PYTHONPATH": str(TIME_SHIFT), "SHIFT_SECONDS": f"{ahead:.3f}"}
+        server.start()
+        return self._connect(server.url)
+
+    def impatient(self) -> Api:
+        """A server with a great many quotes."""
+        return self._connect(self.server("impatient", options=FUNDS | IMPATIENT).url)
 
     def nervous(self) -> Api:
         """A server whose market moves by more than its margins bear."""

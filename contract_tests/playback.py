@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import base64
 import threading
+from collections import deque
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from http import HTTPStatus
 from typing import Any, Final
 from urllib.parse import urlsplit
 
@@ -24,8 +26,9 @@ from contract_tests.redaction import STRUCK
 from contract_tests.report import Document
 from contract_tests.requirements import Check
 from contract_tests.running import Run
+from contract_tests.sockets import Upgraded
 from contract_tests.target import Target
-from contract_tests.traffic import NO_STATUS, Exchange
+from contract_tests.traffic import NO_STATUS, Exchange, Message
 
 NOT_RECORDED: Final = "the report has no answer to this request"
 
@@ -40,16 +43,58 @@ class Tape:
 
     left: list[Document] = field(default_factory=list)
     missing: list[str] = field(default_factory=list)
+    wires: list[TapeWire] = field(default_factory=list)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def take(self, method: str, url: str, body: bytes) -> Document | None:
-        """The answer to a request."""
+    def take(self, method: str, url: str, body: bytes, *, upgrade: bool = False) -> Document | None:
+        """The answer to a request, or to a handshake."""
         with self._lock:
             for place, one in enumerate(self.left):
-                if (one["method"], one["url"]) == (method, url) and _is_sent(one, body):
+                asked = (one["method"], one["url"], "messages" in one)
+                if asked == (method, url, upgrade) and _is_sent(one, body):
                     return self.left.pop(place)
             self.missing.append(f"{method} {url}")
             return None
+
+
+class TapeWire:
+    """A recorded WebSocket: its messages come at their times, and it expects what was sent."""
+
+    def __init__(self, recorded: Document, tape: Tape, played: Played) -> None:
+        self._url = recorded["url"]
+        self._tape = tape
+        self._played = played
+        self.left = {
+            name: deque(one for one in recorded["messages"] if one["from"] == name)
+            for name in ("client", "server")
+        }
+
+    def receive(self, deadline: float) -> Message | None:
+        """See Wire."""
+        coming = self.left["server"]
+        if not coming or coming[0]["at"] > deadline:
+            self._played.reach(deadline)
+            return None
+        one = coming.popleft()
+        self._played.reach(one["at"])
+        return Message(at=one["at"], sent=False, data=data_of(one), code=one.get("close"))
+
+    def send(self, data: str | bytes) -> None:
+        """See Wire."""
+        expected = self.left["client"]
+        if not expected or data_of(expected.popleft()) != data:
+            self._tape.missing.append(f"a message at {self._url}")
+
+    def close(self) -> None:
+        """See Wire."""
+
+
+def data_of(message: Document) -> str | bytes:
+    """What a message said. Raises ValueError where it is badly encoded."""
+    encoded = message.get("base64")
+    if encoded is not None:
+        return base64.b64decode(encoded, validate=True)
+    return str(message["text"])
 
 
 def _is_sent(exchange: Document, body: bytes) -> bool:
@@ -88,6 +133,23 @@ class TapeClient(Client):
             seconds=found["seconds"],
             at=self._played.advance(found["at"]),
             error=found.get("error", ""),
+        )
+
+    def upgrade(self, url: str, headers: Mapping[str, str], *, slow: bool) -> Upgraded:
+        """Answer a handshake from the tape."""
+        del headers, slow
+        found = self._tape.take("GET", url, b"", upgrade=True)
+        if found is None:
+            return Upgraded(error=NOT_RECORDED)
+        self._played.advance(found["at"])
+        wire = TapeWire(found, self._tape, self._played)
+        self._tape.wires.append(wire)
+        return Upgraded(
+            status=NO_STATUS if found["status"] is None else found["status"],
+            headers=found["headers"],
+            body=body_of(found),
+            error=found.get("error", ""),
+            wire=wire if found["status"] == HTTPStatus.SWITCHING_PROTOCOLS else None,
         )
 
 
@@ -142,12 +204,15 @@ class Playback(Run):
         recorded = self._recorded.get(check.id, {"exchanges": [], "started_at": None})
         started_at = recorded.get("started_at") or self._report["run"]["started_at"]
         self._tape.left, self._tape.missing = list(recorded["exchanges"]), []
+        self._tape.wires = []
         self._played.restart(datetime.fromisoformat(started_at))
         entry = super().judge(check, api)
         if self._tape.missing:
             self.remarks.append(f"{check.id} asks what was not recorded: {self._tape.missing[0]}")
         if self._tape.left:
             self.remarks.append(f"{check.id} never asks {len(self._tape.left)} of its requests")
+        if unheard := sum(len(part) for wire in self._tape.wires for part in wire.left.values()):
+            self.remarks.append(f"{check.id} never takes or sends {unheard} of its messages")
         return entry
 
     def fuzz(self) -> Document | None:

@@ -19,8 +19,8 @@ from contract_tests import judging
 from contract_tests.expect import Failure, shown
 from contract_tests.redaction import Secrets
 from contract_tests.runner import Outcome, Result
-from contract_tests.spec import SPEC_FILE, Requirement, document
-from contract_tests.traffic import NO_STATUS, Exchange
+from contract_tests.spec import SPEC_FILES, Requirement, document
+from contract_tests.traffic import NO_STATUS, Exchange, Message
 
 Document = dict[str, Any]
 
@@ -50,9 +50,9 @@ def _version() -> str:
 
 @cache
 def spec() -> Document:
-    """The contract that this suite judges by."""
+    """The contract that this suite judges by; the digest is that of both documents in a row."""
     info = document()["info"]
-    digest = hashlib.sha256(SPEC_FILE.read_bytes()).hexdigest()
+    digest = hashlib.sha256(b"".join(path.read_bytes() for path in SPEC_FILES)).hexdigest()
     return {
         "title": info["title"],
         "version": str(info["version"]),
@@ -152,7 +152,20 @@ def exchange_entry(exchange: Exchange, secrets: Secrets) -> Document:
         **_body(exchange.body, secrets, ""),
         "seconds": round(exchange.seconds, 6),
     }
+    if exchange.messages is not None:
+        entry["messages"] = [_message(one, secrets) for one in exchange.messages]
     return entry | {"error": secrets.text(exchange.error)} if exchange.error else entry
+
+
+def _message(message: Message, secrets: Secrets) -> Document:
+    """One message of a WebSocket, or its end."""
+    entry: Document = {"at": message.at, "from": "client" if message.sent else "server"}
+    if message.code is not None:
+        entry["close"] = message.code
+    if isinstance(message.data, bytes):
+        encoded = base64.b64encode(secrets.data(message.data)).decode("ascii")
+        return entry | {"text": None, "base64": encoded}
+    return entry | {"text": secrets.text(message.data)}
 
 
 def _body(body: bytes, secrets: Secrets, prefix: str) -> Document:

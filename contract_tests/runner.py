@@ -18,6 +18,7 @@ from contract_tests.chance import Chance
 from contract_tests.chance import use as use_chance
 from contract_tests.clock import use as use_clock
 from contract_tests.expect import Failure, NotDeclared, NotExercised, NotOffered
+from contract_tests.frames import wrong_frames
 from contract_tests.invariants import Judge, Violation
 from contract_tests.lab import NEEDS
 from contract_tests.requirements import Check
@@ -77,8 +78,11 @@ class Watcher:
     judge: Judge = field(default_factory=Judge)
 
     def __call__(self, exchange: Exchange) -> None:
-        """Judge one exchange."""
-        self.found += self.judge.violations(exchange)
+        """Judge one exchange; of a WebSocket its frames."""
+        if exchange.messages is None:
+            self.found += self.judge.violations(exchange)
+        else:
+            self.found += [Violation(*one) for one in wrong_frames(exchange)]
 
     def take(self) -> list[Violation]:
         """What was found since the last call."""

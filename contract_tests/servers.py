@@ -131,6 +131,11 @@ class Server:
         self.kill()
         self.start()
 
+    def finish(self) -> None:
+        """Tell it to stop, and start it again on the same port and database."""
+        self.stop()
+        self.start()
+
     def mark_log(self) -> None:
         """Let `tail` begin here."""
         self._marked = self.log.stat().st_size if self.log.exists() else 0

@@ -1,6 +1,6 @@
-"""The packaged openapi.yaml: requirements, operations and validators of what is answered.
+"""The packaged openapi.yaml and asyncapi.yaml: requirements, operations, and validators of answers.
 
-The suite judges by this copy, never by what the target serves.
+The suite judges by these copies, never by what the target serves.
 """
 
 from __future__ import annotations
@@ -16,9 +16,16 @@ import jsonschema_rs
 import yaml
 
 SPEC_FILE: Final = Path(__file__).with_name("openapi.yaml")
+STREAM_FILE: Final = Path(__file__).with_name("asyncapi.yaml")
+SPEC_FILES: Final = (SPEC_FILE, STREAM_FILE)
 VERSION_PREFIX: Final = "/v1"
 _METHODS: Final = ("get", "post", "put", "patch", "delete")
 _SCHEMA_REF: Final = "#/components/schemas/"
+_BESIDE: Final = "./openapi.yaml"
+"""How asyncapi.yaml names the other document."""
+
+STREAM: Final = "stream"
+LONGEST_FRAME: Final = 256 * 1024
 OPEN_LISTS: Final = frozenset({"ErrorCode", "RejectReason", "Feature", "AssetClass"})
 """Enums to which a server may add values of its own without breaking a MUST."""
 
@@ -28,7 +35,8 @@ class Requirement:
     """One sentence of the spec's x-requirements.
 
     `level` is MUST, SHOULD or MAY; `profile` core or full; `feature` is set where only servers
-    that declare it are judged; `where` is the operationId it stands on, or "document".
+    that declare it are judged; `where` is the operationId it stands on, "document", or "stream"
+    for all of asyncapi.yaml.
     """
 
     id: str
@@ -61,15 +69,25 @@ class Operation:
 
 @cache
 def document() -> dict[str, Any]:
-    """The whole spec as plain data."""
+    """openapi.yaml as plain data."""
+    return _loaded(SPEC_FILE)
+
+
+@cache
+def stream_document() -> dict[str, Any]:
+    """asyncapi.yaml as plain data."""
+    return _loaded(STREAM_FILE)
+
+
+def _loaded(path: Path) -> dict[str, Any]:
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-    loaded: dict[str, Any] = yaml.load(SPEC_FILE.read_text("utf-8"), Loader=loader)  # noqa: S506
+    loaded: dict[str, Any] = yaml.load(path.read_text("utf-8"), Loader=loader)  # noqa: S506
     return loaded
 
 
 @cache
 def requirements() -> Mapping[str, Requirement]:
-    """Every requirement by id, in the order of the spec."""
+    """Every requirement by id, in the order of the documents."""
     return {found.id: found for found in _requirements()}
 
 
@@ -79,6 +97,14 @@ def _requirements() -> Iterator[Requirement]:
     for _, _, node in _operation_nodes():
         for raw in node.get("x-requirements", ()):
             yield _requirement(raw, node["operationId"])
+    streamed = [raw for node in _stream_nodes() for raw in node.get("x-requirements", ())]
+    for raw in sorted(streamed, key=lambda raw: str(raw["id"])):
+        yield _requirement(raw, STREAM)
+
+
+def _stream_nodes() -> Iterator[dict[str, Any]]:
+    yield from stream_document()["channels"].values()
+    yield from stream_document()["operations"].values()
 
 
 def _requirement(raw: dict[str, str], where: str) -> Requirement:
@@ -182,6 +208,26 @@ def _response_validator(
     return _validator(response["content"]["application/json"]["schema"], closed=closed)
 
 
+@cache
+def frame_types() -> frozenset[str]:
+    """The types of the frames that a server sends."""
+    return frozenset(stream_document()["components"]["schemas"]["FrameType"]["enum"])
+
+
+def frame_errors(frame: object) -> list[str]:
+    """Where a frame departs from the schema of its type; empty when it conforms."""
+    kind = frame.get("type") if isinstance(frame, dict) else None
+    if kind not in frame_types():
+        return [f"type: {kind!r} is none of the document's"]
+    return _errors(_frame_validator(str(kind)), frame)
+
+
+@cache
+def _frame_validator(kind: str) -> jsonschema_rs.Validator:
+    schema = stream_document()["components"]["messages"][kind]["payload"]["schema"]
+    return _validator(schema, closed=False)
+
+
 def _validator(schema: dict[str, Any], *, closed: bool) -> jsonschema_rs.Validator:
     schemas = _json_schemas() if closed else _json_schemas() | _opened()
     whole = {"allOf": [_json_schema(schema)], "components": {"schemas": schemas}}
@@ -205,6 +251,8 @@ def _json_schema(node: Any) -> Any:
     if not isinstance(node, dict):
         return node
     bare = {key: _json_schema(value) for key, value in node.items() if key not in _NOT_JSON_SCHEMA}
+    if isinstance(bare.get("$ref"), str):
+        bare["$ref"] = bare["$ref"].removeprefix(_BESIDE)
     return {"anyOf": [bare, {"type": "null"}]} if node.get("nullable") is True else bare
 
 

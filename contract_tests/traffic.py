@@ -14,6 +14,9 @@ from contract_tests.spec import Operation
 _SECRET_HEADERS: Final = {"authorization", "x-api-key", "cookie", "set-cookie"}
 _NOISE_HEADERS: Final = {"accept", "accept-encoding", "connection", "user-agent", "host"}
 _SHOWN: Final = 2000
+_MOST: Final = 20
+"""Messages of a WebSocket that are shown, the last ones."""
+
 NO_STATUS: Final = 0
 _HALF: Final = re.compile(rb"\\u[dD][89a-fA-F]")
 """The escape of a surrogate, which is half a character unless another follows."""
@@ -27,11 +30,40 @@ class Record(dict[str, Any]):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Message:
+    """A message of a WebSocket, or its end, which has a close code.
+
+    `at` is when the check took it or sent it. `data` is bytes where the message is binary.
+    """
+
+    at: float
+    sent: bool
+    data: str | bytes = ""
+    code: int | None = None
+
+    def json(self) -> Any:
+        """What a text message says, as Exchange.json; raises ValueError when it is not JSON."""
+        if isinstance(self.data, bytes):
+            raise ValueError("the message is binary")
+        return decoded(self.data.encode("utf-8", "surrogatepass"))
+
+    def render(self) -> str:
+        """One line for a report."""
+        mark = ">" if self.sent else "<"
+        if self.code is not None:
+            return f"{mark} {self.at:.3f} s: close {self.code} {self.data!r}"
+        shown = self.data if isinstance(self.data, str) else repr(self.data)
+        cut = f" ... ({len(shown)} characters)" if len(shown) > _SHOWN else ""
+        return f"{mark} {self.at:.3f} s: {shown[:_SHOWN]}{cut}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Exchange:
     """One request and its answer. Header names are lower case; `seconds` is the round trip.
 
     `at` is when the answer was there, by the clock of the check. Where none came, `status` is
-    NO_STATUS and `error` says why.
+    NO_STATUS and `error` says why. `messages` are those of a WebSocket, once its handshake was
+    accepted; None where no WebSocket was asked for.
     """
 
     method: str
@@ -45,6 +77,7 @@ class Exchange:
     seconds: float
     at: float = 0.0
     error: str = ""
+    messages: list[Message] | None = None
 
     @property
     def path(self) -> str:
@@ -66,13 +99,7 @@ class Exchange:
 
         It is none either where it holds NaN, half a character, or is nested without end.
         """
-        try:
-            found = json.loads(self.body, object_hook=Record, parse_constant=_refuse)
-        except RecursionError:
-            raise ValueError("nested too deeply") from None
-        if _HALF.search(self.body):
-            json.dumps(found, ensure_ascii=False).encode()
-        return found
+        return decoded(self.body)
 
     def items(self) -> list[Record]:
         """The objects that a success holds, alone or in a list; none where it holds none."""
@@ -104,8 +131,27 @@ class Exchange:
             f"< {self.status or self.error}",
             *_headers(self.headers, "<"),
             *_body(self.body, "<"),
+            *_messages(self.messages or []),
         ]
         return "\n".join(parts)
+
+
+def _messages(messages: list[Message]) -> Iterable[str]:
+    hidden = len(messages) - _MOST
+    if hidden > 0:
+        yield f"... {hidden} messages"
+    yield from (message.render() for message in messages[-_MOST:])
+
+
+def decoded(text: bytes) -> Any:
+    """JSON, its objects as Record; see Exchange.json."""
+    try:
+        found = json.loads(text, object_hook=Record, parse_constant=_refuse)
+    except RecursionError:
+        raise ValueError("nested too deeply") from None
+    if _HALF.search(text):
+        json.dumps(found, ensure_ascii=False).encode()
+    return found
 
 
 def _refuse(constant: str) -> None:

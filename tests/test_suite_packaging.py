@@ -46,9 +46,10 @@ def names(wheel: Path) -> set[str]:
 
 
 def test_wheel_holds_what_the_suite_reads(wheel: Path, names: set[str]) -> None:
-    """The spec as a file of its own, and every data file beside the code that is not a test's."""
+    """Both documents as files, and every data file beside the code that is not a test's."""
     with ZipFile(wheel) as archive:
-        assert (ROOT / "openapi.yaml").read_bytes() == archive.read("contract_tests/openapi.yaml")
+        for spec in ("openapi.yaml", "asyncapi.yaml"):
+            assert (ROOT / spec).read_bytes() == archive.read(f"contract_tests/{spec}")
     data = {
         str(path.relative_to(ROOT))
         for path in SUITE.rglob("[!.]*")

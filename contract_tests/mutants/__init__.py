@@ -1,7 +1,8 @@
 """Servers that are wrong in exactly one way, to learn what the suite would find out.
 
 messages.py, proxy.py   a proxy in front of a running server, and what goes through it
-kit.py                  pieces of which wrongs are made
+relay.py                what a WebSocket through the proxy goes through
+kit.py, streams.py      pieces of which wrongs are made
 mutant.py               one wrong server: its name, the requirement it breaks, how
 table_*.py              all of them, by area
 stage.py                the servers behind proxies, as a Lab for the checks

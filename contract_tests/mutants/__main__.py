@@ -89,7 +89,8 @@ def _parser() -> argparse.ArgumentParser:
         action="append",
         default=[],
         metavar="ID-OR-WORDS",
-        help="mutants that break this requirement, or have these words in their name",
+        help="mutants that break this requirement, or one of this area such as WS, or have these"
+        " words in their name",
     )
     parser.add_argument(
         "--part", type=_part, default=(1, 1), metavar="K/N", help="the Kth of N parts"

@@ -22,6 +22,9 @@ from contract_tests.mutants import (
     table_protocol,
     table_rejections,
     table_repeats,
+    table_stream,
+    table_stream_account,
+    table_stream_resume,
     table_system,
 )
 from contract_tests.mutants.mutant import Mutant
@@ -44,10 +47,15 @@ TABLES: Final = (
     table_closing,
     table_account,
     table_market,
+    table_stream,
+    table_stream_account,
+    table_stream_resume,
 )
 
 
-SLOW: Final = frozenset({"liquidation", "restart", "session_end", "bulk"})
+SLOW: Final = frozenset(
+    {"liquidation", "restart", "session_end", "bulk", "minute_end", "impatience"}
+)
 """What the checks of a requirement need that takes seconds."""
 
 
@@ -58,7 +66,7 @@ def mutants() -> tuple[Mutant, ...]:
 
 
 def chosen(only: Sequence[str] = (), part: tuple[int, int] = (1, 1)) -> list[Mutant]:
-    """The mutants of some requirements or with some words in their names, every Nth of them."""
+    """The mutants of some requirements or areas, or with some words in their names, every Nth."""
     found = [one for one in mutants() if not only or any(_meant(one, text) for text in only)]
     return found[part[0] - 1 :: part[1]]
 
@@ -78,4 +86,6 @@ def _needs(requirement: str) -> frozenset[str]:
 
 
 def _meant(mutant: Mutant, text: str) -> bool:
+    if text.upper() in {one.breaks.partition("-")[0] for one in mutants()}:
+        return mutant.breaks.startswith(f"{text.upper()}-")
     return text.upper() == mutant.breaks or text.lower() in mutant.name.lower()

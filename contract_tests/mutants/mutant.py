@@ -37,9 +37,10 @@ class Table:
         make: Callable[[], Mutation],
         *,
         on: On = On.MAIN,
+        restarted: Restarted = stay,
     ) -> None:
         """A mutant that breaks the requirement; `make` is called for each server."""
-        self.mutants.append(Mutant(name=name, breaks=breaks, make=make, on=on))
+        self.mutants.append(Mutant(name=name, breaks=breaks, make=make, on=on, restarted=restarted))
 
     def add_forgetful(self, breaks: str, name: str, restarted: Restarted) -> None:
         """A mutant that is right until it is started again."""

@@ -134,7 +134,7 @@ class NullLab(Lab):
 
     def restartable(self) -> Restartable:
         """The null server, which is the same after a restart."""
-        return Restartable(api=self._api(), restart=lambda: None)
+        return Restartable(api=self._api(), restart=lambda: None, finish=lambda: None)
 
     def faulty(self, fault: str) -> Api:
         """The null server, whatever the fault."""
@@ -148,6 +148,14 @@ class NullLab(Lab):
     def session(self) -> Session:
         """The null server, whose sessions never began."""
         return Session(api=self._api(), end=lambda: None)
+
+    def minute_end(self) -> Api:
+        """The null server, whose clock nobody knows."""
+        return self._api()
+
+    def impatient(self) -> Api:
+        """The null server, which tells nothing."""
+        return self._api()
 
     def nervous(self) -> Api:
         """The null server, whose market does not move."""

@@ -1,4 +1,7 @@
-"""A reverse proxy in a thread: what goes through it can be changed from outside."""
+"""A reverse proxy in a thread: what goes through it can be changed from outside.
+
+WebSockets go through it too: see relay.py.
+"""
 
 from __future__ import annotations
 
@@ -12,6 +15,7 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 from contract_tests.mutants.messages import Forward, Mutation, Request, Response, failing, straight
+from contract_tests.mutants.relay import Relay, Upstream, asks_for_upgrade
 
 HOP_BY_HOP: Final = {"connection", "keep-alive", "transfer-encoding", "content-length"}
 KEYS: Final = {"authorization", "x-api-key"}
@@ -36,6 +40,20 @@ class Proxy:
 
             def relay(self, request: Request) -> Response:
                 return proxy.mutate(request, self.forward)
+
+            def switch(self, request: Request) -> None:
+                upstream = Upstream(self.address)
+                mutation = proxy.mutation
+                response = proxy.mutate(request, upstream.open)
+                if response.status != Upstream.ACCEPTED or upstream.connection is None:
+                    upstream.close()
+                    self._write(response)
+                    return
+                key = self.headers["sec-websocket-key"]
+                Relay(self.connection, upstream.connection, request, mutation, proxy.mistakes).run(
+                    key
+                )
+                self.close_connection = True
 
             @property
             def address(self) -> str:
@@ -114,6 +132,10 @@ class _Handler(BaseHTTPRequestHandler, ABC):
     def relay(self, request: Request) -> Response:
         """Answer a request."""
 
+    @abstractmethod
+    def switch(self, request: Request) -> None:
+        """Answer a request for a WebSocket, and carry its messages."""
+
     @property
     @abstractmethod
     def address(self) -> str:
@@ -127,17 +149,13 @@ class _Handler(BaseHTTPRequestHandler, ABC):
             for name, value in self.headers.items()
             if name.lower() not in HOP_BY_HOP | {"host"}
         }
-        self._write(
-            self.relay(
-                Request(
-                    method=self.command,
-                    target=self.path,
-                    headers=headers,
-                    body=body,
-                    chunked=chunked,
-                )
-            )
+        request = Request(
+            method=self.command, target=self.path, headers=headers, body=body, chunked=chunked
         )
+        if asks_for_upgrade(request):
+            self.switch(request)
+        else:
+            self._write(self.relay(request))
 
     def _counted(self) -> bytes:
         return self.rfile.read(int(self.headers.get("content-length", 0)))

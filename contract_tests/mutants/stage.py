@@ -11,13 +11,13 @@ from typing import Final
 from contract_tests.api import Api
 from contract_tests.client import Client
 from contract_tests.lab import Lab, Restartable
-from contract_tests.laboratory import FUNDS, Connect, Fleet, SessionLab
+from contract_tests.laboratory import BRISK, FUNDS, Connect, Fleet, SessionLab
 from contract_tests.mutants.messages import Mutation, straight
 from contract_tests.mutants.proxy import Proxy
 from contract_tests.runner import Watcher
 from contract_tests.servers import Server
 
-QUICK: Final = {"PAPER_TICK_INTERVAL": "0.2", "PAPER_SYNCHRONOUS": "NORMAL"}
+QUICK: Final = {"PAPER_TICK_INTERVAL": "0.2", "PAPER_SYNCHRONOUS": "NORMAL"} | BRISK
 """Whoever waits for quotes does not wait long, and nobody pulls the plug."""
 
 ACCOUNTS: Final = 2000
@@ -183,7 +183,7 @@ class _ProxiedLab(SessionLab):
             plain.restart()
             self._stage.restarted(server, self._stage.headers)
 
-        return Restartable(api=plain.api, restart=restart)
+        return Restartable(api=plain.api, restart=restart, finish=plain.finish)
 
 
 @contextmanager

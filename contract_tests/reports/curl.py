@@ -1,7 +1,8 @@
 """A check's requests as a shell script, to be run against any server.
 
 Ids that the server gave out are read from its new answers, ids that the suite made up are made up
-anew, and secrets come from the environment.
+anew, and secrets come from the environment. A WebSocket is listened to in the background, while
+the requests after it are sent; what it said is shown in the end. curl sends no messages.
 """
 
 from __future__ import annotations
@@ -24,6 +25,15 @@ _PACKED: Final = 8000
 _PAUSE: Final = 0.2
 """Seconds of asking again and again that a script makes up for by waiting."""
 
+_SWITCHING: Final = 101
+_AFTER: Final = 3
+"""Seconds for which a script listens longer than the check did: it is slower."""
+
+_UPGRADE: Final = {
+    "connection": "Upgrade",
+    "sec-websocket-version": "13",
+    "sec-websocket-key": "Y29uZm9ybWFuY2UtdGVzdA==",
+}
 _SECRET: Final = "***"  # noqa: S105  what stands in the place of one
 _HEAD: Final = 6
 _MADE_UP: Final = re.compile(r"[A-Za-z0-9_.-]{12,128}")
@@ -39,6 +49,8 @@ def script(check: Mapping[str, Any], base: str) -> str:
         given = _captures(turn.exchange, chain[number:], names)
         steps += ["", *_step(number, turn, names, given, judged=turn.holds(failure["exchange"]))]
         names |= {value: name for name, value, _ in given}
+    if any(_listens(turn.exchange) for turn in chain):
+        steps += ["", "wait  # for what was listened to", "cat stream_*.txt"]
     text = "\n".join(steps)
     return "\n".join(_head(check, base, text)) + text + "\n"
 
@@ -66,6 +78,9 @@ def _step(
     if turn.waited >= _PAUSE:
         yield f"sleep {math.ceil(turn.waited)}  # it was asked {turn.times} times"
     yield f"echo {shlex.quote(_title(number, turn.exchange, judged=judged))}"
+    if _listens(turn.exchange):
+        yield from _listening(number, turn.exchange, names)
+        return
     request = _request(turn.exchange, names, captures=bool(given))
     if request is None:
         yield "# Its body is too long for a script; `trading-conformance replay` sends it."
@@ -77,6 +92,21 @@ def _step(
         yield "printf '%s\\n' \"$answer\""
         for name, _, path in given:
             yield f"{name}=$(printf '%s' \"$answer\" | jq -r {shlex.quote(path)})"
+
+
+def _listens(exchange: Mapping[str, Any]) -> bool:
+    """Whether it opened a WebSocket."""
+    return exchange.get("messages") is not None and exchange["status"] == _SWITCHING
+
+
+def _listening(number: int, exchange: dict[str, Any], names: Mapping[str, str]) -> Iterator[str]:
+    times = [one["at"] for one in exchange["messages"]] or [exchange["at"]]
+    seconds = math.ceil(max(times) - exchange["at"]) + _AFTER
+    if any(one["from"] == "client" for one in exchange["messages"]):
+        yield "# It also sent messages; `trading-conformance replay` sends them."
+    request = _request(exchange, names, captures=False)
+    yield f"{request} \\\n  --http1.1 -N -m {seconds} -o stream_{number}.txt 2>/dev/null &"
+    yield "sleep 1"
 
 
 def _title(number: int, exchange: Mapping[str, Any], *, judged: bool) -> str:
@@ -99,7 +129,9 @@ def _request(exchange: dict[str, Any], names: Mapping[str, str], *, captures: bo
     source = f"printf %s {packed} | base64 -d | gunzip | " if packed else ""
     shown = "-D /dev/stderr" if captures else "-i"
     words = [f"curl -sS {shown}{_method(exchange['method'], body)} {_url(exchange, names)}"]
+    upgrade = _UPGRADE if "messages" in exchange else {}
     words += _headers(exchange["request_headers"], names, body)
+    words += [f"-H {shlex.quote(f'{name}: {value}')}" for name, value in upgrade.items()]
     if packed:
         words.append("--data-binary @-")
     elif body:

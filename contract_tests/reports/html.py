@@ -43,6 +43,9 @@ _GROUPS: Final = {
 }
 _LABELS: Final = {"needs": "not offered"}
 _PHRASES: Final = {status.value: status.phrase for status in HTTPStatus}
+_FRAMES: Final = 60
+"""Messages of a WebSocket that the page shows, the last ones."""
+
 _CHAIN: Final = 40
 """Turns of a check that the page shows; the curl script has all."""
 
@@ -115,10 +118,12 @@ def _template() -> jinja2.Template:
     environment.globals.update(
         marks=_MARKS,
         meanings=reading.MEANINGS,
+        most_frames=_FRAMES,
         bad=reading.BAD,
         area_name=reading.area_name,
         is_stale=judging.is_stale,
         body=text.body,
+        frame=text.message,
         headers=text.headers,
         moment=wording.moment,
         status=_status,

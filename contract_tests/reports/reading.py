@@ -57,6 +57,7 @@ AREAS: Final = {
     "BAR": "Bars",
     "CAP": "Capabilities",
     "SYS": "System",
+    "WS": "Event stream",
 }
 """Names of the prefixes of requirement ids; a prefix that is new stands for itself."""
 
@@ -267,7 +268,7 @@ def features(document: Document) -> list[Feature]:
 
 
 def turns(exchanges: list[dict[str, Any]]) -> list[Turn]:
-    """The exchanges in order, each run of the same GET as one turn."""
+    """The exchanges in order, each run of the same GET as one turn; a WebSocket is its own."""
     found: list[Turn] = []
     for index, exchange in enumerate(exchanges):
         if found and _asks_again(found[-1].exchange, exchange):
@@ -281,4 +282,5 @@ def turns(exchanges: list[dict[str, Any]]) -> list[Turn]:
 
 def _asks_again(before: Document, after: Document) -> bool:
     same = ("method", "url", "request_headers")
-    return after["method"] == "GET" and all(before[name] == after[name] for name in same)
+    alone = after["method"] != "GET" or "messages" in before or "messages" in after
+    return not alone and all(before[name] == after[name] for name in same)

@@ -10,7 +10,7 @@ from typing import Any, Final
 from contract_tests.reports.reading import Document, Problem, area, area_name, problems
 from contract_tests.reports.text import body, line, visible
 from contract_tests.reports.wording import provenance, verdict_sentence
-from contract_tests.spec import SPEC_FILE
+from contract_tests.spec import SPEC_FILE, SPEC_FILES
 
 SCHEMA: Final = "https://json.schemastore.org/sarif-2.1.0.json"
 _LEVELS: Final = {"MUST": "error", "SHOULD": "warning", "MAY": "note"}
@@ -96,18 +96,22 @@ def _message(problem: Problem) -> str:
 
 
 def _location(requirement_id: str) -> dict[str, Any]:
-    physical: dict[str, Any] = {"artifactLocation": {"uri": SPEC_FILE.name}}
-    if requirement_id in _lines():
-        physical["region"] = {"startLine": _lines()[requirement_id]}
+    name, number = _lines().get(requirement_id, (SPEC_FILE.name, None))
+    physical: dict[str, Any] = {"artifactLocation": {"uri": name}}
+    if number is not None:
+        physical["region"] = {"startLine": number}
     return {"physicalLocation": physical}
 
 
 @cache
-def _lines() -> dict[str, int]:
-    """The line of openapi.yaml on which each requirement stands."""
-    numbered = enumerate(SPEC_FILE.read_text("utf-8").splitlines(), 1)
-    found = ((re.fullmatch(r"\s*- id: ([A-Z]+-\d+)", text), number) for number, text in numbered)
-    return {match[1]: number for match, number in found if match}
+def _lines() -> dict[str, tuple[str, int | None]]:
+    """The document and the line on which each requirement stands."""
+    found: dict[str, tuple[str, int | None]] = {}
+    for path in SPEC_FILES:
+        for number, text in enumerate(path.read_text("utf-8").splitlines(), 1):
+            if match := re.fullmatch(r"\s*- id: ([A-Z]+-\d+)", text):
+                found[match[1]] = path.name, number
+    return found
 
 
 def _wire(exchange: dict[str, Any]) -> dict[str, Any]:

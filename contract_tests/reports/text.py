@@ -58,6 +58,13 @@ def body(exchange: dict[str, Any], prefix: str = "") -> str:
     return cut(visible(_pretty(text) if len(text) <= SHOWN else text))
 
 
+def message(one: dict[str, Any]) -> str:
+    """A message of a WebSocket on one line, cut when long; of its end the close code too."""
+    said = "(binary) " + cut(visible(one["base64"])) if "base64" in one else one["text"]
+    ended = f"close {one['close']} " if "close" in one else ""
+    return line(ended + said, 2000).strip()
+
+
 def headers(exchange: dict[str, Any], prefix: str = "") -> dict[str, str]:
     """The headers that tell something: those that every HTTP client sends are left out."""
     given: dict[str, str] = exchange[f"{prefix}headers"]

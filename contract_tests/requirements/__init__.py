@@ -1,4 +1,4 @@
-"""The checks, one module per area; each names the requirement of openapi.yaml that it proves."""
+"""The checks, one module per area; each names the requirement that it proves."""
 
 from __future__ import annotations
 
@@ -38,6 +38,14 @@ AREAS: Final = (
     "exits",
     "leverage",
     "hedging",
+    "stream",
+    "stream_messages",
+    "stream_account",
+    "stream_fills",
+    "stream_resume",
+    "stream_choice",
+    "stream_market",
+    "stream_ends",
 )
 """The modules of checks, in the order in which they run."""
 

@@ -1,0 +1,205 @@
+"""The event stream: what is told of an account, and to whom."""
+
+from __future__ import annotations
+
+from contract_tests.api import Api, Body
+from contract_tests.chance import new_id
+from contract_tests.client import Answer
+from contract_tests.expect import Failure
+from contract_tests.frames import (
+    event_ids_grow,
+    frames_are_not_too_long,
+    frames_follow_their_schemas,
+)
+from contract_tests.listening import (
+    ENDS,
+    concerns,
+    half,
+    hear,
+    is_about,
+    mark,
+    rest_and_cancel,
+    same_story,
+)
+from contract_tests.requirements import requirement
+from contract_tests.requirements.rejections import unaffordable
+from contract_tests.sameness import same
+from contract_tests.stream import Frame, Stream
+
+SOON = 1.0
+
+
+def lifecycle(api: Api, stream: Stream) -> str:
+    """The id of an order that was placed and cancelled, and told."""
+    order_id = rest_and_cancel(api)
+    hear(stream, order_id, "ORDER_CANCELLED")
+    return order_id
+
+
+def agrees(stream: Stream, frame: Frame, thing: Body, **options: object) -> None:
+    """Raise Failure with the connection unless an event tells what REST answers."""
+    try:
+        same(frame.thing, thing, f"what {frame.event} tells, as REST", **options)  # type: ignore[arg-type]
+    except Failure as failure:
+        failure.exchange = stream.exchange
+        raise
+
+
+def events(stream: Stream, order_id: str) -> list[str]:
+    """What was told of an order so far."""
+    return [frame.event for frame in stream.seen if is_about(order_id)(frame)]
+
+
+# -- frames ---
+
+
+@requirement("WS-020")
+def frames_of_an_order_are_as_documented(api: Api) -> None:
+    """Every frame while an order lives follows its schema."""
+    with api.listen() as stream:
+        lifecycle(api, stream)
+        frames_follow_their_schemas(stream.exchange)
+
+
+@requirement("WS-021")
+def frames_are_short(api: Api) -> None:
+    """No frame while an order lives is above 256 KiB."""
+    with api.listen() as stream:
+        lifecycle(api, stream)
+        frames_are_not_too_long(stream.exchange)
+
+
+@requirement("WS-022")
+def ids_of_events_grow(api: Api) -> None:
+    """The ids of several orders' events grow strictly."""
+    with api.listen() as stream:
+        for _ in range(2):
+            lifecycle(api, stream)
+        event_ids_grow(stream.exchange)
+
+
+# -- orders ---
+
+
+@requirement("WS-030")
+def order_begins_with_created(api: Api) -> None:
+    """ORDER_CREATED is the first that is told of an order, and is told once."""
+    with api.listen() as stream:
+        order_id = lifecycle(api, stream)
+        stream.equal(events(stream, order_id), ["ORDER_CREATED", "ORDER_CANCELLED"], "the events")
+
+
+@requirement("WS-031")
+def change_is_told(api: Api) -> None:
+    """ORDER_MODIFIED tells the order as it is then."""
+    with api.listen() as stream:
+        order = api.rest()
+        for quantity in (half(order), order["quantity"]):
+            changed = api.patch(f"/orders/{order['id']}", {"quantity": quantity}).ok()
+            frame = hear(stream, order["id"], "ORDER_MODIFIED")
+            agrees(stream, frame, api.order(changed["id"]))
+
+
+@requirement("WS-032")
+def end_is_told_once(api: Api) -> None:
+    """A cancel and an IOC order that finds nothing end once, and nothing follows."""
+    with api.listen() as stream:
+        ioc = api.ended(api.place(api.limit(time_in_force="IOC"))["id"])
+        for order_id in (rest_and_cancel(api), ioc["id"]):
+            mark(api, stream)
+            once_and_last(stream, order_id, "ORDER_CANCELLED")
+
+
+def once_and_last(stream: Stream, order_id: str, end: str) -> None:
+    """Raise Failure unless this is the only end of an order, and the last event of it."""
+    told = events(stream, order_id)
+    ends = [event for event in told if event in ENDS]
+    stream.equal(ends, [end], f"the ends told of {order_id}")
+    stream.equal(told[-1:], [end], f"the last event of {order_id}")
+
+
+@requirement("WS-046")
+def rejection_is_told(api: Api) -> None:
+    """ORDER_REJECTED tells the reason that the answer gave."""
+    with api.listen() as stream:
+        mine = new_id()
+        details = api.submit(unaffordable(api) | {"client_order_id": mine}).refused(422)
+        frame = stream.until(
+            lambda one: one.event == "ORDER_REJECTED" and one.thing["client_order_id"] == mine,
+            "ORDER_REJECTED is told",
+        )[-1]
+        stream.equal(frame.thing["status"], "REJECTED", "the status")
+        stream.equal(frame.thing["reject_reason"], details["reject_reason"], "reject_reason")
+
+
+@requirement("WS-047")
+def events_come_soon(api: Api) -> None:
+    """An order, a change and a cancel are told within a second of their answers."""
+    with api.listen() as stream:
+        stream.take("the first frame")
+        handle = api.submit(api.limit())
+        order_id = handle.ok(201)["id"]
+        _soon(stream, handle, order_id, "ORDER_CREATED")
+        quantity = half(api.order(order_id))
+        changed = api.patch(f"/orders/{order_id}", {"quantity": quantity})
+        _soon(stream, changed, order_id, "ORDER_MODIFIED")
+        gone = api.delete(f"/orders/{order_id}")
+        _soon(stream, gone, order_id, "ORDER_CANCELLED")
+
+
+def _soon(stream: Stream, answer: Answer, order_id: str, event: str) -> None:
+    left = answer.exchange.at + SOON - stream.clock.monotonic()
+    hear(stream, order_id, event, within=max(left, 0))
+
+
+# -- who hears it ---
+
+
+@requirement("WS-037", needs="accounts")
+def orders_of_others_are_not_told(api: Api) -> None:
+    """Another account hears its own orders alone, now and when it resumes."""
+    mine, other = api.lab.accounts()
+    with mine.listen() as stream, other.listen() as theirs:
+        before = mark(other, theirs)
+        order_id = lifecycle(mine, stream)
+        mark(other, theirs)
+        nothing_of(theirs, order_id)
+    with other.listen({"after": before}) as theirs:
+        mark(other, theirs)
+        nothing_of(theirs, order_id)
+    mine.clean_up()
+    other.clean_up()
+
+
+def nothing_of(stream: Stream, *order_ids: str) -> None:
+    """Raise Failure if something about an order was told."""
+    leaked = [str(one) for order_id in order_ids for one in stream.seen if concerns(order_id)(one)]
+    stream.equal(leaked, [], "events of another account")
+
+
+@requirement("WS-038")
+def all_connections_hear_the_same(api: Api) -> None:
+    """Three connections tell the same events, each of them whole."""
+    with api.listen() as first, api.listen() as second, api.listen() as third:
+        mark(api, first, second, third)
+        for _ in range(3):
+            rest_and_cancel(api)
+        end = mark(api, first, second, third)
+        for one in (second, third):
+            same_story(one, first.log, "another connection", upto=end)
+
+
+# -- one story ---
+
+
+@requirement("WS-039")
+def orders_are_told_as_rest_has_them(api: Api) -> None:
+    """Placed, changed, cancelled and rejected: the newest event is what GET answers."""
+    with api.listen() as stream:
+        order = api.rest()
+        path = f"/orders/{order['id']}"
+        agrees(stream, hear(stream, order["id"], "ORDER_CREATED"), order)
+        api.patch(path, {"quantity": half(order)}).ok()
+        agrees(stream, hear(stream, order["id"], "ORDER_MODIFIED"), api.order(order["id"]))
+        api.delete(path).ok()
+        agrees(stream, hear(stream, order["id"], "ORDER_CANCELLED"), api.order(order["id"]))
