@@ -9,6 +9,9 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet install
 # A lock names everything, so there is nothing to resolve.
 SYNC := $(PIP) --no-compile --no-deps --require-hashes --requirement
 
+# A process for each core up to four, each with the servers that its tests need.
+PARALLEL := --numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
+
 .DEFAULT_GOAL := help
 .PHONY: help serve install test check lint format models conform wheel bench stream-soak machine mutants mutants-engine lock clean
 
@@ -21,10 +24,10 @@ serve: .venv/.runtime  ## run the server on http://localhost:8080 (or PORT=...)
 install: .venv/.dev  ## create .venv with everything a developer needs
 
 test: .venv/.dev  ## run the whole test suite
-	$(BIN)/pytest
+	$(BIN)/pytest $(PARALLEL)
 
 check: lint  ## what to run before a commit: lint and the quick tests
-	$(BIN)/pytest tests -m "not slow"
+	$(BIN)/pytest $(PARALLEL) tests -m "not slow"
 
 lint: .venv/.dev  ## judge format, style, types, the spec and the generated models
 	$(BIN)/ruff format --check .

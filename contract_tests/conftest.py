@@ -6,8 +6,13 @@ Nothing here knows the server but its command and its environment.
 from __future__ import annotations
 
 from collections.abc import Generator, Iterator
+from datetime import UTC, datetime
+from pathlib import PurePath
+from typing import Final
 
 import pytest
+from xdist.remote import Producer
+from xdist.scheduler import LoadScopeScheduling
 
 from contract_tests.api import Api
 from contract_tests.client import Client
@@ -25,13 +30,41 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Markers of our own."""
+    """Markers of our own; and the number of the day, which processes must not tell differently."""
     config.addinivalue_line("markers", "last: judges what the whole session did, so it runs last")
+    if config.option.mutants is None:
+        config.option.mutants = datetime.now(UTC).date().toordinal()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """What judges the whole session comes last."""
     items.sort(key=lambda item: item.get_closest_marker("last") is not None)
+
+
+# --- several processes ---
+
+WHOLE_SESSION: Final = {
+    "test_coverage.py",
+    "test_errors.py",
+    "test_requirements.py",
+    "test_schemathesis.py",
+    "test_statuses.py",
+}
+"""Modules that one process runs: what all of them saw is judged together in the end."""
+
+
+class ByModule(LoadScopeScheduling):
+    """Whichever process runs a module's first test runs all of them, on the same servers."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        module = nodeid.partition("::")[0]
+        return "the whole session" if PurePath(module).name in WHOLE_SESSION else module
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadScopeScheduling:
+    """However the tests are to be distributed, modules stay whole."""
+    return ByModule(config, log)
 
 
 # --- servers ---
@@ -87,10 +120,23 @@ def statuses() -> Statuses:
     return Statuses()
 
 
+WATCHER = pytest.StashKey[Watcher]()
+
+
 @pytest.fixture(scope="session")
-def watcher() -> Watcher:
+def watcher(request: pytest.FixtureRequest) -> Watcher:
     """Finds answers that break a requirement nobody was judging just then."""
-    return Watcher()
+    return request.config.stash.setdefault(WATCHER, Watcher())
+
+
+@pytest.fixture(autouse=True)
+def nothing_else_breaks(request: pytest.FixtureRequest) -> Iterator[None]:
+    """A test whose traffic breaks a requirement fails, whatever it was judging."""
+    yield
+    watcher = request.config.stash.get(WATCHER, None)
+    found = watcher.take() if watcher else []
+    if found:
+        pytest.fail("\n".join(f"{one.requirement}: {one.failure}" for one in found[:5]), False)
 
 
 @pytest.fixture(scope="session")

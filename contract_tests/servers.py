@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import secrets
 import signal
 import socket
 import subprocess
@@ -14,18 +15,26 @@ from typing import Final
 
 import httpx
 
-STARTUP_SECONDS: Final = 30.0
+STARTUP_SECONDS: Final = 90.0
 STOP_SECONDS: Final = 10.0
 COMMAND: Final = Path(sys.executable).with_name("trading-api")
 PREFIX: Final = "TRADING_API_"
 
 
+PORTS: Final = range(10_000, 32_000)
+"""Below those that a system gives away by itself: nobody gets one while its server starts."""
+
+
 def free_port() -> int:
     """A port of this machine that nobody listens on now."""
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        port: int = found.getsockname()[1]
-        return port
+    while True:
+        port = secrets.choice(PORTS)
+        with socket.socket() as probe:
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return port
 
 
 class Server:

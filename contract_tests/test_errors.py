@@ -27,7 +27,7 @@ def test_failures_of_the_provider(fault: str, lab: SessionLab) -> None:
     documented = [one for one in samples() if status in one.operation.statuses]
     assert documented
     for sample in documented:
-        send(failing, sample).refused(status, code)
+        send(failing.client, sample).refused(status, code)
 
 
 def test_crash_tells_nothing_of_the_inside(lab: SessionLab) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
 from typing import Any
@@ -15,6 +16,7 @@ from contract_tests.expect import eventually
 from contract_tests.fillings import too_large
 from contract_tests.killing import Sent, Trader
 from contract_tests.laboratory import FUNDS, Connect, Fleet
+from contract_tests.servers import Server
 
 ROUNDS = 2
 TRADERS = 6
@@ -58,11 +60,19 @@ def test_kill_under_load(kill_round: int, fleet: Fleet, connect: Connect) -> Non
     server.stop()
 
 
-def test_two_servers_share_a_database(fleet: Fleet, connect: Connect) -> None:
-    """Two processes given the same client_order_id at once create one order, which fills once."""
+@pytest.fixture(scope="module")
+def twins(fleet: Fleet) -> Iterator[tuple[Server, Server]]:
+    """Two servers of one database."""
     first = fleet.launch("twin-a", options=FUNDS)
     second = fleet.launch("twin-b", options=FUNDS, database=first.database)
-    apis = [connect(server.url) for server in (first, second) for _ in range(3)]
+    yield first, second
+    first.stop()
+    second.stop()
+
+
+def test_two_servers_share_a_database(twins: tuple[Server, Server], connect: Connect) -> None:
+    """Two processes given the same client_order_id at once create one order, which fills once."""
+    apis = [connect(server.url) for server in twins for _ in range(3)]
     sent: list[Sent] = []
     with ThreadPoolExecutor(len(apis)) as pool:
         for number in range(12):
@@ -79,14 +89,11 @@ def test_two_servers_share_a_database(fleet: Fleet, connect: Connect) -> None:
     killing.judge_orders(apis[-1], sent)
     killing.judge_uniqueness(apis[-1], sent)
     killing.judge_money(apis[-1], DEPOSITS)
-    first.stop()
-    second.stop()
 
 
-def test_other_twin_takes_over(fleet: Fleet, connect: Connect) -> None:
+def test_other_twin_takes_over(twins: tuple[Server, Server], connect: Connect) -> None:
     """Of two servers of one database one dies; the other goes on filling what rests."""
-    first = fleet.launch("heir-a", options=FUNDS)
-    second = fleet.launch("heir-b", options=FUNDS, database=first.database)
+    first, second = twins
     api = connect(second.url)
     # More than the quote shows: the rest can only fill when somebody drives the market clock.
     order = api.place(api.at_market(quantity=too_large(api.quote())))
@@ -98,4 +105,3 @@ def test_other_twin_takes_over(fleet: Fleet, connect: Connect) -> None:
         within=60,
     )
     api.clean_up()
-    second.stop()

@@ -17,7 +17,7 @@ from handlers import backtest, logs
 from handlers.app import create_app, create_provider
 from handlers.auth import ApiKey, new_key
 from handlers.options import add_options, complain, complaints
-from handlers.server import UVICORN_OPTIONS
+from handlers.server import UVICORN_OPTIONS, WORKER_SECONDS
 from handlers.settings import PREFIX, SECRETS, Settings, refusal_to_bind
 from providers.base import Provider
 
@@ -138,4 +138,5 @@ def _run(settings: Settings, provider: Provider, given: dict[str, str]) -> None:
     # Workers are fresh processes: they find what the command line said in their environment.
     os.environ.update({f"{PREFIX}{name.upper()}": text for name, text in given.items()})
     app = "handlers.app:app_from_environment"
+    options["timeout_worker_healthcheck"] = WORKER_SECONDS
     uvicorn.run(app, factory=True, workers=settings.workers, **options)

@@ -136,3 +136,9 @@ UVICORN_OPTIONS: dict[str, Any] = {
     "timeout_keep_alive": 75,  # longer than clients keep one: they, not we, then drop it unused
 }
 """How uvicorn must be set up for this application, whoever starts it."""
+
+WORKER_SECONDS = 60
+"""How long a worker may be silent before it is replaced; a busy machine takes a while to start one.
+
+Uvicorn's own 5 seconds end a worker that is still importing, and the next one after it, for ever.
+"""

@@ -116,8 +116,10 @@ class _Handler(BaseHTTPRequestHandler, ABC):
         self._connection: HTTPConnection | None = None
 
     def finish(self) -> None:
-        super().finish()
-        self._drop()
+        try:
+            super().finish()  # writes what is left, to a client that may be gone
+        finally:
+            self._drop()
 
     def __getattr__(self, name: str) -> Any:
         """Every method is answered in the same way."""

@@ -161,8 +161,11 @@ def quantity_equal_to_filled_completes(api: Api) -> None:
         answer = api.patch(f"/orders/{order['id']}", {"quantity": filled})
         if answer.status == 200:
             break
-        # It filled further in between; the new figure is tried.
-        answer.refused(400, field="quantity")
+        # It filled further in between: the new figure is tried, or another order.
+        if answer.status == 409 and api.order(order["id"])["status"] == "FILLED":
+            order = partially_filled(api)
+        else:
+            answer.refused(400, field="quantity")
     else:
         raise NotExercised("the order kept filling")
     done = answer.ok()
