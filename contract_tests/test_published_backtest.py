@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
@@ -15,6 +17,20 @@ from contract_tests.servers import Server
 
 tektii: Any = pytest.importorskip("tektii", reason="the published client is not installed")
 pytest.importorskip("duckdb", reason="the extra backtest is not installed")
+
+pytestmark = [
+    pytest.mark.filterwarnings("ignore::ResourceWarning"),
+    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
+]
+"""The published client leaves sockets and event loops open; `swept` finds them here, not later."""
+
+
+@pytest.fixture(autouse=True)
+def swept() -> Iterator[None]:
+    """What the client has left open is collected before the next test."""
+    yield
+    gc.collect()
+
 
 DAYS = 30
 RUN = {

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import logging
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -20,6 +21,29 @@ from contract_tests.servers import Server
 
 tektii: Any = pytest.importorskip("tektii", reason="the published client is not installed")
 streams: Any = pytest.importorskip("tektii.stream")
+
+pytestmark = [
+    pytest.mark.filterwarnings("ignore::ResourceWarning"),
+    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
+]
+"""The published client leaves sockets and event loops open; `swept` finds them here, not later."""
+
+
+@pytest.fixture(autouse=True)
+def swept() -> Iterator[None]:
+    """What the client has left open is collected before the next test."""
+    yield
+    gc.collect()
+
+
+@pytest.fixture(scope="module", autouse=True)
+def nothing_is_left(server: Server) -> Iterator[None]:
+    """The main server serves other tests too."""
+    yield
+    with httpx.Client(base_url=server.url, trust_env=False) as http:
+        http.delete("/orders").raise_for_status()
+        http.delete("/positions").raise_for_status()
+
 
 ASYNCAPI = yaml.safe_load(Path(__file__).with_name("asyncapi.yaml").read_text("utf-8"))
 PATIENCE = 30

@@ -146,7 +146,8 @@ class MemoryStore:
 
     def positions(self, account: str, symbol: str | None) -> list[Position]:
         held = self.state(account).positions.values()
-        return [position for position in held if symbol in (None, position.symbol)]
+        found = [position for position in held if symbol in (None, position.symbol)]
+        return sorted(found, key=lambda position: position.opened_at)
 
     def position(self, account: str, position_id: str) -> Position | None:
         return self.books(account).positions.get(position_id)

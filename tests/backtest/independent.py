@@ -129,7 +129,8 @@ class Simulator:
         self.route = [*ends, bar.close]
         price: Decimal | None = bar.open
         self.price[bar.symbol] = bar.open
-        self.stop_loss_first(bar.symbol)
+        if self.penetrate:  # whether a limit at the open is gone through depends on the way ahead
+            self.stop_loss_first(bar.symbol)
         while price is not None:
             self.meet_all(bar.symbol, price)
             self.stop_loss_first(bar.symbol)
