@@ -127,26 +127,31 @@ class BacktestProvider(BacktestExchange):
         )
 
     async def _to_the_end(self) -> None:
+        complete = False
         try:
             await self._replay.run(self._closed, self._events.settled)
-            self.complete = True
-        except Exception:
+            complete = True
+        except Exception:  # raised again; logged too, since nobody may be listening
             log.exception("The backtest has failed")
             raise
         finally:
-            self._finish(complete=self.complete)
+            self._finish(complete=complete)
 
     def _finish(self, *, complete: bool) -> None:
-        """Results first: whoever hears that the run is complete may read them."""
+        """Results first: whoever hears that the run is complete may read them.
+
+        A run whose results cannot be written is not complete.
+        """
         try:
             if self._report is not None:
                 if not complete:
                     self.equity.append(self._standing(self.now()))
                 self._report(self, complete)
-        finally:
             if complete:
                 done = _frame(FrameType.BACKTEST_COMPLETE, self.now(), broker=self.name)
                 self._events.append(None, FrameType.BACKTEST_COMPLETE, None, done)
+                self.complete = True
+        finally:
             self._events.close()
             self.over.set()
 

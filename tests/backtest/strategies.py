@@ -6,6 +6,7 @@ fill differently soon part company for good.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Iterable
 from decimal import ROUND_HALF_EVEN, Decimal
@@ -13,7 +14,7 @@ from decimal import ROUND_HALF_EVEN, Decimal
 from tests.backtest.actions import Action, Candle, Fill
 
 
-class Seen:
+class Seen(ABC):
     """A strategy that remembers the last candles of its only symbol; subclasses say `decide`.
 
     `scale` is for its distances: 1 is right for days of a stock.
@@ -36,8 +37,9 @@ class Seen:
     def on_fill(self, fill: Fill, held: Decimal) -> Iterable[Action]:
         return []
 
+    @abstractmethod
     def decide(self, candle: Candle, held: Decimal) -> Iterable[Action]:
-        raise NotImplementedError
+        """What to do at a candle, once there are enough of them."""
 
     @property
     def day(self) -> str:

@@ -206,6 +206,20 @@ async def test_a_run_that_is_broken_off_never_says_that_it_is_complete() -> None
     assert ([False], False) == (reports, run.complete)
 
 
+async def test_a_run_without_its_results_is_not_complete() -> None:
+    """The disk is full at the end: nobody is told that all went well."""
+
+    def full(*_: object) -> None:
+        raise OSError("no space left")
+
+    run = BacktestProvider(history(*DAYS), BacktestSettings(), full)
+
+    with pytest.raises(ProviderError):
+        [frame async for frame in frames(run)]
+    assert not run.complete
+    assert FrameType.BACKTEST_COMPLETE not in [entry.type for entry in run._events.after(0)]
+
+
 async def test_a_failure_in_the_middle_ends_the_stream_with_an_error() -> None:
     """Data that breaks in the middle of a run is no end of it."""
 
