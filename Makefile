@@ -58,7 +58,7 @@ stream-soak: .venv/.dev  ## 1,000 clients of the event stream while the server i
 machine: .venv/.dev  ## 10,000 random runs of the engine's state machine (RUNS=...)
 	ENGINE_RUNS=$(or $(RUNS),10000) $(BIN)/pytest tests/engine/test_machine.py --timeout=0
 
-mutants: .venv/.dev  ## which checks notice which of 758 wrong servers (ARGS="--only ORD-001")
+mutants: .venv/.dev  ## which checks notice which of 775 wrong servers (ARGS="--only ORD-001")
 	$(BIN)/python -m contract_tests.mutants $(ARGS)
 
 # Mutates a copy in mutants/, for about half an hour on two cores.

@@ -46,6 +46,8 @@ _VALID: Final = {
     "get_account": "ACC-001",
     "get_capabilities": "CAP-001",
     "get_status": "SYS-001",
+    "get_circuit_breakers": "SYS-007",
+    "reset_circuit_breakers": "SYS-009",
     "get_health": "SYS-002",
     "get_livez": "SYS-005",
     "get_ready": "SYS-003",

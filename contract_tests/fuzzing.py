@@ -140,6 +140,8 @@ class _Stage:
             self._without.append("cancel_all_orders")
         if positions != []:
             self._without.append("close_all_positions")
+        if self._is_a_breaker_open():
+            self._without.append("reset_circuit_breakers")
         held = {one["symbol"] for one in positions or ()}
         instruments = [
             one
@@ -183,6 +185,16 @@ class _Stage:
         except Failure:
             return None
         return found
+
+    def _is_a_breaker_open(self) -> bool:
+        """To close one is for its operator; a server without breakers has none that is open."""
+        try:
+            found = self._client.send("GET", "/circuit-breakers").ok()
+        except NoAnswer:
+            raise
+        except Failure:
+            return False
+        return any(one["state"] == "open" for one in found.values())
 
     # --- meanwhile ---
 

@@ -88,6 +88,13 @@ class Lab:
         """
         raise NotOffered(f"{NEEDS['fault']}: {fault}")
 
+    def breaking(self) -> Api:
+        """A server just started, whose provider fails in every operation with 502.
+
+        Offered as "fault".
+        """
+        raise NotOffered(NEEDS["fault"])
+
     def without_provider(self) -> Api:
         """Offered as "no_provider"."""
         raise NotOffered(NEEDS["no_provider"])

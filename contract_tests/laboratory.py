@@ -121,6 +121,14 @@ class SessionLab(Lab):
     def _faulty_server(self, fault: str) -> Server:
         return self.server(f"fault-{fault}", options={"PAPER_FAULT": fault})
 
+    def breaking(self) -> Api:
+        """A server that is started anew: no failure counts yet."""
+        running = "breaking" in self._running
+        server = self.server("breaking", options={"PAPER_FAULT": "provider_error"})
+        if running:
+            server.restart()
+        return self._connect(server.url)
+
     def without_provider(self) -> Api:
         """A server that was told to have none."""
         return self._connect(self.server("no-provider", provider="none").url)

@@ -95,6 +95,12 @@ class Market:
         self._client = client
         self._symbols = symbols
 
+    def learn_from(self, other: Market) -> None:
+        """Take over what another has read already of the same server."""
+        for name in ("capabilities", "quoted"):
+            if name in other.__dict__:
+                self.__dict__[name] = other.__dict__[name]
+
     @cached_property
     def capabilities(self) -> dict[str, Any]:
         """What the target declares."""

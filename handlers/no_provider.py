@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import NoReturn
 
+from providers.breakers import CircuitBreakers
 from providers.errors import ProviderUnavailable
 
 NAME = "none"
@@ -14,6 +15,9 @@ class NoProvider:
     """Refuses every trading call; the server is alive and not ready."""
 
     name = NAME
+
+    def __init__(self) -> None:
+        self.breakers = CircuitBreakers()
 
     async def start(self) -> None:
         """There is nothing to start."""

@@ -26,6 +26,7 @@ async def submit_order(call: Call, body: JsonObject) -> Reply:
     """201 for a new order and for the same request again, which creates nothing."""
     request = OrderRequest.model_validate(body)
     check_order(request)
+    call.provider.breakers.admit(request)
     submission = await call.provider.submit_order(call.account, request)
     location = (b"location", f"{call.base_path}/orders/{submission.handle.id}".encode())
     headers = (location, REPLAYED) if submission.replayed else (location,)

@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from handlers.no_provider import NAME as NO_PROVIDER
 from handlers.replies import Call, Reply
-from providers.models import Capabilities, ConnectionStatus, Health, HealthStatus, Readiness
+from providers.models import (
+    Capabilities,
+    CircuitBreakers,
+    ConnectionStatus,
+    Health,
+    HealthStatus,
+    Readiness,
+)
 
 
 async def get_capabilities(call: Call) -> Capabilities:
@@ -13,6 +20,15 @@ async def get_capabilities(call: Call) -> Capabilities:
 
 async def get_status(call: Call) -> ConnectionStatus:
     return await call.provider.get_status()
+
+
+async def get_circuit_breakers(call: Call) -> CircuitBreakers:
+    return call.provider.breakers.snapshot()
+
+
+async def reset_circuit_breakers(call: Call) -> CircuitBreakers:
+    call.provider.breakers.reset()
+    return call.provider.breakers.snapshot()
 
 
 async def get_health(call: Call) -> Health:  # noqa: ARG001  # every handler takes the call

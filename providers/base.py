@@ -17,6 +17,7 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Generic, Protocol, TypeVar
 
+from providers.breakers import CircuitBreakers
 from providers.models import (
     Account,
     AssetClass,
@@ -191,6 +192,10 @@ class Provider(Protocol):
     """One venue behind the API: a simulated exchange or a real broker."""
 
     name: str
+
+    @property
+    def breakers(self) -> CircuitBreakers:
+        """Where it records what the venue fails in; handlers ask them before a new order."""
 
     async def start(self) -> None:
         """Open connections, run migrations; called once before the first request."""

@@ -545,6 +545,31 @@ class ConnectionStatus(Model):
     """When the venue last answered."""
 
 
+class CircuitState(StrEnum):
+    """closed lets calls through, open holds them back."""
+
+    CLOSED = "closed"
+    OPEN = "open"
+
+
+class CircuitBreaker(Model):
+    """What one breaker counts, and whether it is open."""
+
+    failure_count: int
+    """Failures that count, up to the number that opens the breaker."""
+    state: CircuitState
+    """Whether it lets calls through."""
+
+
+class CircuitBreakers(Model):
+    """The breakers between this API and the venue."""
+
+    adapter: CircuitBreaker
+    """Counts calls of the venue that failed."""
+    exit_order: CircuitBreaker
+    """Counts stop-losses and take-profits that could not be placed."""
+
+
 class HealthStatus(StrEnum):
     """ok, for as long as the service answers."""
 

@@ -35,7 +35,7 @@ ROOMS = {
 }
 
 VALUES = ("providers.models", "providers.values", "providers.errors")
-PORTS = ("providers.base", *VALUES)
+PORTS = ("providers.base", "providers.breakers", *VALUES)
 # What a module may import from this project besides its own package; the longest prefix counts.
 MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "handlers": ("handlers", *PORTS),
@@ -48,7 +48,8 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "providers.models": (),
     "providers.values": ("providers.models",),
     "providers.errors": ("providers.models",),
-    "providers.base": ("providers.models", "providers.errors"),
+    "providers.base": ("providers.models", "providers.errors", "providers.breakers"),
+    "providers.breakers": ("providers.models", "providers.errors"),
     "providers.registry": ("providers",),
     "providers.engine": ("providers.engine", *VALUES),
     "providers.market_data": ("providers.market_data", *PORTS),

@@ -100,7 +100,8 @@ def _parser() -> argparse.ArgumentParser:
         "--stock",
         choices=("none", "first", "all"),
         default="first",
-        help="let a stock schemathesis loose on none, on the first of each requirement, or on all",
+        help="let a stock schemathesis loose on none, on the first of each requirement, or on all,"
+        " but for those of the stream",
     )
     parser.add_argument(
         "--no-stock", dest="stock", action="store_const", const="none", help="as --stock none"

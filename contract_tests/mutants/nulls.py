@@ -141,6 +141,10 @@ class NullLab(Lab):
         del fault
         return self._api()
 
+    def breaking(self) -> Api:
+        """The null server, which fails in nothing that it is told to."""
+        return self._api()
+
     def without_provider(self) -> Api:
         """The null server, which has no provider either."""
         return self._api()

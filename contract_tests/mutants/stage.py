@@ -12,6 +12,7 @@ from contract_tests.api import Api
 from contract_tests.client import Client
 from contract_tests.lab import Lab, Restartable
 from contract_tests.laboratory import BRISK, FUNDS, Connect, Fleet, SessionLab
+from contract_tests.market import Market
 from contract_tests.mutants.messages import Mutation, straight
 from contract_tests.mutants.proxy import Proxy
 from contract_tests.runner import Watcher
@@ -31,6 +32,7 @@ class On(StrEnum):
     KEYS = "keys"
     UNAVAILABLE = "unavailable"
     RATE_LIMITED = "rate_limited"
+    BREAKING = "breaking"
     NO_PROVIDER = "no provider"
 
 
@@ -55,6 +57,7 @@ class Stage:
         self._directory = directory
         self._fleet = Fleet(self._made)
         self._clients: list[Client] = []
+        self._markets: dict[str, Market] = {}
         self._proxies: dict[str, Proxy] = {}
         self._make: Callable[[], Mutation] = lambda: straight
         self._account = 0
@@ -78,6 +81,7 @@ class Stage:
             raise RuntimeError("more mutants than accounts")
         self._make, self.restarted = make, restarted
         self.close_clients()
+        self._markets.clear()
         self.watcher.take()
         for proxy in self._proxies.values():
             self._dress(proxy)
@@ -96,7 +100,10 @@ class Stage:
         """An Api that sees a server through its proxy."""
         client = Client(self.proxy(url).url, headers, watch=self.watcher, timeout=SECONDS)
         self._clients.append(client)
-        return Api(client, lab=lab)
+        api = Api(client, lab=lab)
+        api.market.learn_from(self._markets.get(url, api.market))
+        self._markets[url] = api.market
+        return api
 
     def proxy(self, url: str) -> Proxy:
         """The proxy in front of a server."""
@@ -117,6 +124,9 @@ class Stage:
                 return self.lab.asks_for_keys() or ""
             case On.UNAVAILABLE | On.RATE_LIMITED:
                 return self.lab.server(f"fault-{on}", options={"PAPER_FAULT": str(on)}).url
+            case On.BREAKING:
+                self.lab.breaking()
+                return self.lab.server("breaking").url
             case On.NO_PROVIDER:
                 return self.lab.server("no-provider", provider="none").url
         return self.main().url
@@ -171,7 +181,7 @@ class _ProxiedLab(SessionLab):
 
     def unkeyed(self) -> set[str]:
         """Where the servers are that the accounts of the mutants cannot tidy."""
-        names = ("keys", "no-provider", "fault-unavailable", "fault-rate_limited")
+        names = ("keys", "no-provider", "breaking", "fault-unavailable", "fault-rate_limited")
         return {self._running[name].url for name in names if name in self._running}
 
     def restartable(self) -> Restartable:

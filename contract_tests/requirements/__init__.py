@@ -17,6 +17,7 @@ AREAS: Final = (
     "bodies",
     "auth",
     "system",
+    "breakers",
     "market_data",
     "orders",
     "rejections",

@@ -21,6 +21,7 @@ from providers.base import (
     Submission,
     TradeQuery,
 )
+from providers.breakers import CircuitBreakers
 from providers.engine import orders as engine
 from providers.engine.margin import figures, marked
 from providers.engine.state import AccountState
@@ -83,6 +84,7 @@ class SimulatedExchange:
         sessions: Callable[[AssetClass, datetime], bool] = always_open,
         session_end: Callable[[AssetClass, datetime], datetime] = session_end,
     ) -> None:
+        self.breakers = CircuitBreakers()  # it reaches no venue: they stay closed
         self._store = store
         self._market = market
         self._clock = clock

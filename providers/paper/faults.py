@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import NoReturn
 
+from providers.breakers import CircuitBreaker, CircuitBreakers
 from providers.errors import (
     ProviderError,
     ProviderUnavailable,
@@ -15,12 +16,23 @@ from providers.paper.settings import Fault
 
 
 class FaultyProvider:
-    """Answers every call with one fault; `crash` raises an error that nobody handles."""
+    """Answers every call with one fault; `crash` raises an error that nobody handles.
+
+    It counts faults of a venue in its circuit breakers, as the provider of a real one does. Faults
+    of the server itself, rate_limited and crash, keep also the breakers from being asked.
+    """
 
     name = "paper"
 
     def __init__(self, fault: Fault) -> None:
         self._fault = fault
+        self._breakers = CircuitBreakers()
+
+    @property
+    def breakers(self) -> CircuitBreakers:
+        if self._fault in (Fault.RATE_LIMITED, Fault.CRASH):
+            raise self._error()
+        return self._breakers
 
     async def start(self) -> None:
         """There is nothing to start."""
@@ -29,7 +41,17 @@ class FaultyProvider:
         """There is nothing to stop."""
 
     async def _fail(self, *_: object) -> NoReturn:
+        self._count(self._breakers.adapter)
         raise self._error()
+
+    async def modify_position(self, *_: object) -> NoReturn:
+        """Exits that cannot be placed."""
+        self._count(self._breakers.exit_order)
+        await self._fail()
+
+    def _count(self, breaker: CircuitBreaker) -> None:
+        if self._fault in (Fault.UNAVAILABLE, Fault.PROVIDER_ERROR):
+            breaker.record()
 
     def _error(self) -> Exception:
         match self._fault:
@@ -46,7 +68,7 @@ class FaultyProvider:
     submit_order = list_orders = list_order_history = get_order = modify_order = _fail
     cancel_order = cancel_all_orders = list_positions = get_position = close_position = _fail
     close_all_positions = list_trades = get_account = get_quote = get_bars = _fail
-    get_capabilities = get_status = modify_position = subscribe = acknowledge = _fail
+    get_capabilities = get_status = subscribe = acknowledge = _fail
 
     def now(self) -> datetime:
         raise self._error()

@@ -21,6 +21,7 @@ from handlers.app import create_app
 from handlers.server import UVICORN_OPTIONS
 from handlers.settings import Settings
 from providers.base import Page, StreamQuery, Submission
+from providers.breakers import CircuitBreakers
 from providers.models import (
     Account,
     CancelAllResult,
@@ -160,6 +161,7 @@ class RecordingProvider:
     def reset(self) -> None:
         self.calls: list[tuple[Any, ...]] = []
         self.answers = dict(ANSWERS)
+        self.breakers = CircuitBreakers()
         self.gate: asyncio.Event | None = None
         self.feed = Feed()
 

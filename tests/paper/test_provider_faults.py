@@ -11,6 +11,7 @@ from providers.errors import (
     ProviderError,
     ProviderUnavailable,
     RateLimited,
+    TradingError,
     UnsupportedOperation,
 )
 from providers.paper.faults import FaultyProvider
@@ -56,3 +57,27 @@ async def test_faults_say_when_to_come_back() -> None:
     with pytest.raises(RateLimited) as limited:
         await FaultyProvider(Fault.RATE_LIMITED).get_status()
     assert (1, 1) == (unavailable.value.retry_after, limited.value.retry_after)
+
+
+@pytest.mark.parametrize(
+    ("fault", "counted"),
+    [(Fault.UNAVAILABLE, 2), (Fault.PROVIDER_ERROR, 2), (Fault.UNSUPPORTED, 0)],
+)
+async def test_faults_of_a_venue_are_counted(fault: Fault, counted: int) -> None:
+    """A venue that fails is counted, its exits apart; one that lacks a feature has not failed."""
+    provider = FaultyProvider(fault)
+    for failing in (provider.get_status, provider.modify_position):
+        with pytest.raises(TradingError):
+            await failing()
+    shown = provider.breakers.snapshot()
+    assert (counted, counted // 2) == (
+        shown.adapter.failure_count,
+        shown.exit_order.failure_count,
+    )
+
+
+@pytest.mark.parametrize("fault", [Fault.RATE_LIMITED, Fault.CRASH])
+def test_faults_of_the_server_itself(fault: Fault) -> None:
+    """They befall the question for the breakers too."""
+    with pytest.raises(FAULTS[fault]):
+        _ = FaultyProvider(fault).breakers
