@@ -36,6 +36,7 @@ def create(settings: BacktestSettings) -> BacktestProvider:
         settings.start,
         settings.end,
         settings.repair,
+        settings.asset_class,
     )
     return BacktestProvider(source, settings, report)
 

@@ -14,7 +14,7 @@ from pydantic_settings import NoDecode, SettingsConfigDict
 
 from providers.engine.world import Rules
 from providers.exchange.settings import ExchangeSettings
-from providers.models import Timeframe
+from providers.models import AssetClass, Timeframe
 
 PREFIX = "TRADING_API_BACKTEST_"
 
@@ -31,6 +31,11 @@ def words(value: Any) -> Any:
     return value.replace("+", " ").replace(",", " ").split() if isinstance(value, str) else value
 
 
+def upper(value: Any) -> Any:
+    """Names of the protocol in any case, as its requests may have them."""
+    return value.upper() if isinstance(value, str) else value
+
+
 def utc(value: Any) -> Any:
     """A date is its midnight, and without an offset UTC is meant."""
     if not isinstance(value, str):
@@ -41,6 +46,13 @@ def utc(value: Any) -> Any:
     except ValueError:
         return value
     return text if moment.tzinfo else f"{text}Z"
+
+
+def to_its_end(value: Any) -> Any:
+    """As `utc`, but a date is its last moment: a run to a day has all bars of that day."""
+    if isinstance(value, str) and "T" not in value and " " not in value:
+        value = f"{value}T23:59:59.999999"
+    return utc(value)
 
 
 class BacktestSettings(ExchangeSettings):
@@ -66,8 +78,13 @@ class BacktestSettings(ExchangeSettings):
     start: Annotated[AwareDatetime | None, BeforeValidator(utc)] = Field(
         None, description="Opening time of the first bar; earlier ones can be asked for."
     )
-    end: Annotated[AwareDatetime | None, BeforeValidator(utc)] = Field(
-        None, description="Opening time of the last bar."
+    end: Annotated[AwareDatetime | None, BeforeValidator(to_its_end)] = Field(
+        None, description="Opening time of the last bar; a date is the whole day."
+    )
+    asset_class: Annotated[AssetClass | None, BeforeValidator(upper)] = Field(
+        None,
+        description="What the symbols of --data are, where they are not well known; without it"
+        " their form decides: EUR/CHF is forex, XYZ/USD crypto, XYZ a stock.",
     )
     repair: Annotated[tuple[str, ...], NoDecode, BeforeValidator(words)] = Field(
         (), description="What may be mended in bad data; its error says which would help."
