@@ -30,7 +30,8 @@ from handlers.backtest_results import (
     table,
     write_grid,
 )
-from handlers.backtest_run import Plan, Strategy, carry_out, load_class
+from handlers.backtest_run import Plan, carry_out
+from handlers.backtest_strategy import Stage, in_process, load_class
 from handlers.grid import Axes, Cluster, Outcomes, RunPlan, combinations, locally
 from handlers.options import add_options, complain, complaints, given
 from handlers.settings import PREFIX, Settings, refusal_to_bind
@@ -176,21 +177,21 @@ def prepare_run(options: dict[str, Any]) -> Callable[[], int]:
     settings, server = settings_of(options)
     if refusal := refusal_to_bind(server, [server.host]):
         raise ValueError(refusal)
-    strategy = load_strategy(options["strategy"], pairs("--set", options["parameters"]))
+    strategy = strategy_of(options["strategy"], pairs("--set", options["parameters"]))
     if settings.output is not None:
         check_folder(settings.output)
     plan = Plan(settings=settings, server=server, strategy=strategy)
     return partial(run, plan, create(settings), show=options["show"])
 
 
-def load_strategy(name: str | None, parameters: Mapping[str, str]) -> Strategy | None:
-    """A strategy that is made when it is run; None without a name."""
+def strategy_of(name: str | None, parameters: Mapping[str, str]) -> Stage | None:
+    """A strategy that is made when it is run; None without a name. Raises ValueError."""
     if name is None:
         if parameters:
             raise ValueError("--set is for a strategy: it needs --strategy")
         return None
-    found = load_class(name, parameters)
-    return lambda url: found(**parameters).run(url)
+    load_class(name, parameters)
+    return partial(in_process, name, parameters)
 
 
 def run(plan: Plan, provider: BacktestProvider, *, show: bool) -> int:
@@ -201,7 +202,7 @@ def run(plan: Plan, provider: BacktestProvider, *, show: bool) -> int:
     with on_signals(lambda *_: None):  # uvicorn ends in order, and then raises its signal anew
         failure = carry_out(plan, provider)
     if failure is not None:
-        log.error("The strategy has failed", exc_info=failure)
+        log.error("The strategy has failed\n%s", failure)
     written = output is None or stamp(output) != before
     if output is None:
         status = "complete" if provider.complete else "aborted"

@@ -1,21 +1,17 @@
-"""One run of a backtest, from its plan to its end: the server and the strategy in one process."""
+"""One run of a backtest, from its plan to its end: a server, and a strategy beside it."""
 
 from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import Callable, Mapping
-from contextlib import suppress
+from contextlib import nullcontext
 from dataclasses import dataclass
-from importlib import import_module
-from inspect import isawaitable, signature
-from pathlib import Path
-from threading import Thread
 from typing import Any
 
 import uvicorn
 
 from handlers.app import create_app
+from handlers.backtest_strategy import Failure, Stage, Work
 from handlers.server import UVICORN_OPTIONS
 from handlers.settings import Settings
 from providers.backtest.extras import extra
@@ -25,13 +21,7 @@ from providers.backtest.settings import BacktestSettings
 LINGER = 5.0
 """Seconds that a finished run goes on answering, for a strategy that asks how it came out."""
 
-SWITCH = 0.0002
-"""Seconds after which a busy thread lets the other go on: server and strategy talk all the time."""
-
 _POLL = 0.02
-
-Strategy = Callable[[str], Any]
-"""Trades at a URL until the stream ends; may be async."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,23 +30,7 @@ class Plan:
 
     settings: BacktestSettings
     server: Settings
-    strategy: Strategy | None = None
-
-
-def load_class(name: str, parameters: Mapping[str, str]) -> Callable[..., Any]:
-    """The class of a strategy `MODULE:CLASS`, which takes these arguments. Raises ValueError."""
-    module, colon, attribute = name.partition(":")
-    if not colon:
-        raise ValueError(f"--strategy must be MODULE:CLASS, not {name}")
-    if str(Path.cwd()) not in sys.path:
-        sys.path.insert(0, str(Path.cwd()))  # as `python -m` does
-    try:
-        found: Callable[..., Any] = getattr(import_module(module), attribute)
-        found.run  # type: ignore[attr-defined]  # noqa: B018 - asks whether there is one
-        signature(found).bind(**parameters)
-    except (ImportError, AttributeError, TypeError) as error:
-        raise ValueError(f"cannot use the strategy {name}: {error}") from error
-    return found
+    strategy: Stage | None = None
 
 
 class Server(uvicorn.Server):
@@ -72,25 +46,26 @@ class Server(uvicorn.Server):
             self.ready.set()
 
 
-def carry_out(plan: Plan, provider: BacktestProvider) -> BaseException | None:
+def carry_out(plan: Plan, provider: BacktestProvider) -> Failure:
     """Serve a run to its end; answers what the strategy has raised.
 
     Whether the run is complete, the provider knows.
     """
-    if plan.settings.output is not None:
-        # Takes seconds to import; at the end of a run it would keep the stream from answering.
-        extra("empyrical")
-    return asyncio.run(serve(plan, provider))
+    with plan.strategy() if plan.strategy else nullcontext() as work:
+        if plan.settings.output is not None:
+            # Takes seconds to import; at the end of a run it would keep the stream from answering.
+            extra("empyrical")
+        return asyncio.run(serve(plan.server, provider, work))
 
 
-async def serve(plan: Plan, provider: BacktestProvider) -> BaseException | None:
+async def serve(settings: Settings, provider: BacktestProvider, work: Work | None) -> Failure:
     """Serve until the run is over, or a signal comes; answers what the strategy has raised."""
-    server = Server(config_of(plan.server, provider))
+    server = Server(config_of(settings, provider))
     serving = asyncio.create_task(server.serve())
     ready = asyncio.create_task(server.ready.wait())
     try:
         await asyncio.wait({serving, ready}, return_when=asyncio.FIRST_COMPLETED)
-        return await _run(plan, provider, server, serving) if ready.done() else None
+        return await _run(work, provider, server, serving) if ready.done() else None
     finally:
         ready.cancel()
         server.should_exit = True
@@ -108,12 +83,14 @@ def config_of(settings: Settings, provider: BacktestProvider) -> uvicorn.Config:
 
 
 async def _run(
-    plan: Plan, provider: BacktestProvider, server: uvicorn.Server, serving: asyncio.Task[None]
-) -> BaseException | None:
+    work: Work | None,
+    provider: BacktestProvider,
+    server: uvicorn.Server,
+    serving: asyncio.Task[None],
+) -> Failure:
     """Until the strategy or the server has ended, whichever comes first."""
     url = url_of(server)
-    work = in_thread(plan.strategy, url) if plan.strategy else _served(provider, server, url)
-    working = asyncio.ensure_future(work)
+    working = asyncio.ensure_future(work(url) if work else _served(provider, server, url))
     await asyncio.wait({serving, working}, return_when=asyncio.FIRST_COMPLETED)
     if working.done():
         return working.result()
@@ -130,39 +107,6 @@ async def _served(provider: BacktestProvider, server: uvicorn.Server, url: str) 
         if not server.server_state.connections:
             break
         await asyncio.sleep(_POLL)
-
-
-def in_thread(strategy: Strategy, url: str) -> asyncio.Future[BaseException | None]:
-    """Run a strategy, plain or async, beside the server; the result is what it has raised.
-
-    In a daemon thread: a strategy that does not notice that its server is gone holds nothing up.
-    """
-    sys.setswitchinterval(SWITCH)
-    loop = asyncio.get_running_loop()
-    done: asyncio.Future[BaseException | None] = loop.create_future()
-
-    def work() -> None:
-        failure = None
-        try:
-            result = strategy(url)
-            if isawaitable(result):
-                asyncio.run(_awaited(result))
-        except BaseException as error:  # noqa: BLE001 - whatever it is, the run's owner is told
-            failure = error
-        with suppress(RuntimeError):  # the loop is closed: nobody waits any more
-            loop.call_soon_threadsafe(settle, done, failure)
-
-    Thread(target=work, name="strategy", daemon=True).start()
-    return done
-
-
-async def _awaited(result: Any) -> None:
-    await result
-
-
-def settle(done: asyncio.Future[BaseException | None], failure: BaseException | None) -> None:
-    if not done.done():
-        done.set_result(failure)
 
 
 def url_of(server: uvicorn.Server) -> str:

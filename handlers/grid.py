@@ -28,7 +28,8 @@ from typing import Any
 import orjson
 
 from handlers import logs
-from handlers.backtest_run import Plan, carry_out, load_class
+from handlers.backtest_run import Plan, carry_out
+from handlers.backtest_strategy import in_thread, load_class
 from handlers.settings import Settings
 from providers.backtest.extras import MissingExtra
 from providers.backtest.results import SUMMARY, check_folder
@@ -91,7 +92,7 @@ def run_one(plan: RunPlan) -> RunOutcome:
             provider = create(settings)
         except (ValueError, MissingExtra) as error:
             return failed(error)
-        strategy = partial(start, plan)
+        strategy = partial(in_thread, partial(start, plan))
         served = Plan(settings=settings, server=plan.server, strategy=strategy)
         failure = carry_out(served, provider)
         gc.unfreeze()  # the application freezes what lives as long as its process; here it does not

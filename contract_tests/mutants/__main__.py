@@ -98,10 +98,10 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--jobs", type=int, default=2, help="workers, each with its own servers")
     parser.add_argument(
         "--stock",
-        choices=("none", "first", "all"),
-        default="first",
-        help="let a stock schemathesis loose on none, on the first of each requirement, or on all,"
-        " but for those of the stream",
+        choices=("none", "must", "first", "all"),
+        default="must",
+        help="let a stock schemathesis loose on none, on the first of each MUST, on the first of"
+        " each requirement, or on all, but for those of the stream",
     )
     parser.add_argument(
         "--no-stock", dest="stock", action="store_const", const="none", help="as --stock none"

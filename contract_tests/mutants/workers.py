@@ -18,6 +18,7 @@ from contract_tests.mutants.matrix import Row, control, judge
 from contract_tests.mutants.mutant import Mutant
 from contract_tests.mutants.stage import Stage
 from contract_tests.mutants.stock import Stock
+from contract_tests.spec import requirements
 
 STREAM_AREA: Final = "WS-"
 """How the ids of asyncapi.yaml begin."""
@@ -33,11 +34,12 @@ class Plan:
 
     def meets_stock(self, mutant: Mutant) -> bool:
         """Whether it is let loose on a mutant; it speaks no WebSocket."""
-        if mutant.breaks.startswith(STREAM_AREA):
+        if self.stock == "none" or mutant.breaks.startswith(STREAM_AREA):
             return False
-        if self.stock == "first":
-            return next(one for one in mutants() if one.breaks == mutant.breaks) is mutant
-        return self.stock == "all"
+        if self.stock == "must" and requirements()[mutant.breaks].level != "MUST":
+            return False
+        first = next(one for one in mutants() if one.breaks == mutant.breaks)
+        return self.stock == "all" or mutant is first
 
 
 class Worker:
