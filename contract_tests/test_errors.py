@@ -6,8 +6,8 @@ import pytest
 
 from contract_tests.api import Api
 from contract_tests.laboratory import SessionLab
-from contract_tests.requirements.protocol import send
-from contract_tests.samples import Sample, samples
+from contract_tests.requirements.protocol import documenting, send
+from contract_tests.samples import Sample
 from contract_tests.spec import operations
 
 FAULTS = {
@@ -24,7 +24,7 @@ WITH_BODY = ("submit_order", "modify_order", "modify_position", "close_position"
 def test_failures_of_the_provider(fault: str, lab: SessionLab) -> None:
     """A provider that fails in whatever way makes every operation fail in its documented way."""
     failing, (status, code) = lab.faulty(fault), FAULTS[fault]
-    documented = [one for one in samples() if status in one.operation.statuses]
+    documented = documenting(status)
     assert documented
     for sample in documented:
         send(failing.client, sample).refused(status, code)

@@ -2,10 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from collections.abc import Callable
+from typing import Final
 
-from contract_tests.mutants.kit import answer, instead
-from contract_tests.mutants.messages import Body, Forward, Request, Response, answering, failing
+from contract_tests.mutants.kit import Answers, answer, instead
+from contract_tests.mutants.messages import (
+    Body,
+    Forward,
+    Mutation,
+    Request,
+    Response,
+    answering,
+    failing,
+)
 from contract_tests.mutants.mutant import Table
 from contract_tests.mutants.stage import On
 
@@ -16,9 +25,16 @@ CLOSED: Final = {"failure_count": 0, "state": "closed"}
 BOTH_CLOSED: Final = {"adapter": CLOSED, "exit_order": CLOSED}
 
 
-def adapter(*operations: str, **members: object) -> Any:
+def adapter(operation: str, **members: object) -> Answers:
     """Answers in which the adapter's breaker has other members."""
-    return answer(*operations).body(lambda body: body | {"adapter": body["adapter"] | members})
+    return answer(operation).body(lambda body: body | {"adapter": body["adapter"] | members})
+
+
+def twice(body: Body) -> Body:
+    """Each failure of the adapter counts two."""
+    return body | {
+        "adapter": body["adapter"] | {"failure_count": 2 * body["adapter"]["failure_count"]}
+    }
 
 
 def is_open(forward: Forward, request: Request) -> bool:
@@ -27,14 +43,11 @@ def is_open(forward: Forward, request: Request) -> bool:
     return bool(found["adapter"]["state"] == "open")
 
 
-def blocking(*operations: str, reduce_only: bool = False) -> Any:
+def blocking(concerned: Callable[[Request], bool]) -> Mutation:
     """Requests that must reach the venue are held back while the breaker is open."""
 
     def mutation(request: Request, forward: Forward) -> Response:
-        concerned = request.names(*operations) and (
-            not reduce_only or bool(request.fields.get("reduce_only"))
-        )
-        if concerned and is_open(forward, request):
+        if concerned(request) and is_open(forward, request):
             return failing(503, "PROVIDER_UNAVAILABLE").with_header("Retry-After", "30")
         return forward(request)
 
@@ -71,13 +84,13 @@ add(
 add(
     "SYS-007",
     "an open breaker holds reduce-only orders back",
-    lambda: blocking("submit_order", reduce_only=True),
+    lambda: blocking(lambda request: bool(request.fields.get("reduce_only"))),
     on=On.BREAKING,
 )
 add(
     "SYS-007",
     "an open breaker holds cancels back",
-    lambda: blocking("cancel_order"),
+    lambda: blocking(lambda request: request.names("cancel_order")),
     on=On.BREAKING,
 )
 
@@ -92,12 +105,7 @@ add(
 add(
     "SYS-008",
     "a failure counts twice",
-    lambda: answer("get_circuit_breakers").body(
-        lambda body: (
-            body
-            | {"adapter": body["adapter"] | {"failure_count": 2 * body["adapter"]["failure_count"]}}
-        )
-    ),
+    lambda: answer("get_circuit_breakers").body(twice),
     on=On.BREAKING,
 )
 add(
