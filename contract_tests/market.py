@@ -150,7 +150,9 @@ class Market:
     def _symbols_at(self, *paths: str) -> set[str]:
         """The symbols of what some lists hold, as far as they can be read."""
         listed = [one for path in paths for one in self._client.send("GET", path).exchange.items()]
-        return {one["symbol"] for one in listed if one["status"] not in TERMINAL}
+        # A tuple: what a server answers may be anything, and not everything can be in a set.
+        alive = [one["symbol"] for one in listed if one["status"] not in tuple(TERMINAL)]
+        return {symbol for symbol in alive if isinstance(symbol, str)}
 
     def _wanted(self) -> Iterable[Instrument]:
         known = {one.symbol: one for one in CANDIDATES}

@@ -74,6 +74,17 @@ def test_conformant_server_exits_0(judge: Judge, capsys: pytest.CaptureFixture[s
     assert "CONFORMANT" in capsys.readouterr().out
 
 
+def test_lists_of_anything_break_nothing(judge: Judge) -> None:
+    """Whatever stands where symbols and states should be, the run has its verdict."""
+    garbled = {"id": "x", "symbol": {"0": "A"}, "status": {"0": "O"}}
+    held = {"id": "y", "symbol": "AAPL", "status": ["OPEN"]}
+    lists = {"/positions": (200, [garbled]), "/orders": (200, [held])}
+    quotes = {f"/quotes/{symbol}": {"symbol": symbol} for symbol in ("AAPL", "MSFT")}
+    with fake_server({**HEALTHY, **lists, **quotes}) as fake:
+        code, document = judge(fake)
+    assert (code, document["target"]["symbols"]) == (0, ["MSFT"])
+
+
 def test_failure_exits_1_and_explains(judge: Judge, capsys: pytest.CaptureFixture[str]) -> None:
     """A MUST that does not hold: 1, and the terminal tells which, what came, and of what."""
     with fake_server({**HEALTHY, "/ready": UNREADY}) as fake:
