@@ -40,6 +40,11 @@ _RARELY_ACCEPTED: Final = {"reduce_only", "position_id"}
 _MOST_LEVERAGE: Final = 10
 _EXAMPLE_ID: Final = "my-order-1"
 _numbers = itertools.count()
+_FAR: Final = {"BUY": "0.50", "SELL": "1000000.00"}
+"""Prices at which a LIMIT order rests: what has ended at once cannot be changed any more."""
+
+_GROUPED: Final = 3
+"""Orders of chains that an OCO group is for, at most."""
 _JUDGE: Final = Judge()
 
 
@@ -65,7 +70,7 @@ def _coherent_order(given: dict[str, Any]) -> dict[str, Any]:
     body = {name: value for name, value in given.items() if name not in useless}
     for name in rules.NEEDS.get(kind, ()):
         if body.get(name) is None:
-            body[name] = "100.00"
+            body[name] = _FAR.get(body["side"], "100.00")
     if kind not in {"MARKET", "LIMIT"} and body.get("time_in_force") in {"IOC", "FOK"}:
         del body["time_in_force"]
     if Decimal(body.get("leverage") or 1) > _MOST_LEVERAGE:
@@ -80,19 +85,35 @@ def _coherent_close(given: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in given.items() if name != "limit_price"}
 
 
-_REPAIRS: Final = {"submit_order": _coherent_order, "close_position": _coherent_close}
+def _coherent_change(given: dict[str, Any]) -> dict[str, Any]:
+    """What most orders have: which other fields one has depends on its type."""
+    return {name: value for name, value in given.items() if name in {"quantity", "limit_price"}}
+
+
+_REPAIRS: Final = {
+    "submit_order": _coherent_order,
+    "modify_order": _coherent_change,
+    "close_position": _coherent_close,
+}
 
 
 @schemathesis.hook
 def before_call(context: schemathesis.HookContext, case: Case, kwargs: dict[str, Any]) -> None:
     """In chains of requests, and where it is that of the examples, a client_order_id is new.
 
-    Else all but the first order under it would be answered 409, and no chain would get further.
+    Else all but the first order under it would be answered 409, and no chain would get further. For
+    the same reason a few orders of chains share an OCO group, and later ones do not: one that has
+    traded takes no more.
     """
     del context, kwargs
-    given = case.body.get("client_order_id") if isinstance(case.body, dict) else None
-    if isinstance(given, str) and _is_valid(case) and (_is_chained(case) or given == _EXAMPLE_ID):
-        case.body = {**case.body, "client_order_id": f"{given[:50]}-{next(_numbers)}"}  # type: ignore[dict-item]
+    if not isinstance(case.body, dict) or not _is_valid(case):
+        return
+    number, chained = next(_numbers), _is_chained(case)
+    name, group = case.body.get("client_order_id"), case.body.get("oco_group_id")
+    if isinstance(name, str) and (chained or name == _EXAMPLE_ID):
+        case.body = {**case.body, "client_order_id": f"{name[:50]}-{number}"}
+    if isinstance(group, str) and chained:
+        case.body = {**case.body, "oco_group_id": f"{group[:50]}-{number // _GROUPED}"}
 
 
 def _is_chained(case: Case) -> bool:
