@@ -14,13 +14,13 @@ import pytest
 from xdist.remote import Producer
 from xdist.scheduler import LoadScopeScheduling
 
-from contract_tests.api import Api
-from contract_tests.client import Client
-from contract_tests.lab import Lab
-from contract_tests.laboratory import BRISK, FUNDS, Connect, Fleet, SessionLab
-from contract_tests.runner import Watcher
-from contract_tests.servers import Server
-from contract_tests.traffic import Exchange, Statuses
+from contract_tests.laboratory.fleet import BRISK, FUNDS, Connect, Fleet, SessionLab
+from contract_tests.laboratory.servers import Server
+from contract_tests.running.checks import Watcher
+from contract_tests.toolkit.api import Api
+from contract_tests.toolkit.client import Client
+from contract_tests.toolkit.lab import Lab
+from contract_tests.wire.traffic import Exchange, Statuses
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

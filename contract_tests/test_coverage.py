@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from contract_tests.api import Api
-from contract_tests.frames import FRAME_RULES
-from contract_tests.invariants import INVARIANTS, REMEMBERING
 from contract_tests.requirements import checks, pending
 from contract_tests.spec import requirements
+from contract_tests.toolkit.api import Api
+from contract_tests.toolkit.frames import FRAME_RULES
+from contract_tests.toolkit.invariants import INVARIANTS, REMEMBERING
 
 CHECKED = {check.requirement for check in checks()}
 

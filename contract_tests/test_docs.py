@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from contract_tests.laboratory import Fleet
-from contract_tests.walkthrough import RESTART, SECTION, Names, Step, steps
+from contract_tests.laboratory.fleet import Fleet
+from contract_tests.laboratory.walkthrough import RESTART, SECTION, Names, Step, steps
 
 README = Path(__file__).parents[1] / "README.md"
 CURL = shutil.which("curl")

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from contract_tests.api import Api
-from contract_tests.laboratory import SessionLab
+from contract_tests.laboratory.fleet import SessionLab
 from contract_tests.requirements.protocol import documenting, send
-from contract_tests.samples import Sample
 from contract_tests.spec import operations
+from contract_tests.toolkit.api import Api
+from contract_tests.toolkit.samples import Sample
 
 FAULTS = {
     "unavailable": (503, "PROVIDER_UNAVAILABLE"),

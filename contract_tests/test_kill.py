@@ -10,13 +10,13 @@ from typing import Any
 
 import pytest
 
-from contract_tests import killing
-from contract_tests.chance import new_id
-from contract_tests.expect import eventually
-from contract_tests.fillings import too_large
-from contract_tests.killing import Sent, Trader
-from contract_tests.laboratory import FUNDS, Connect, Fleet
-from contract_tests.servers import Server
+from contract_tests.laboratory import killing
+from contract_tests.laboratory.fleet import FUNDS, Connect, Fleet
+from contract_tests.laboratory.killing import Sent, Trader
+from contract_tests.laboratory.servers import Server
+from contract_tests.toolkit.chance import new_id
+from contract_tests.toolkit.expect import eventually
+from contract_tests.toolkit.fillings import too_large
 
 ROUNDS = 2
 TRADERS = 6

@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
-from contract_tests.laboratory import Fleet
-from contract_tests.servers import Server
+from contract_tests.laboratory.fleet import Fleet
+from contract_tests.laboratory.servers import Server
 
 tektii: Any = pytest.importorskip("tektii", reason="the published client is not installed")
 pytest.importorskip("duckdb", reason="the extra backtest is not installed")

@@ -15,8 +15,8 @@ from typing import Any
 
 import pytest
 
-from contract_tests.chance import new_id
-from contract_tests.servers import Server
+from contract_tests.laboratory.servers import Server
+from contract_tests.toolkit.chance import new_id
 
 tektii: Any = pytest.importorskip("tektii", reason="the published client is not installed")
 

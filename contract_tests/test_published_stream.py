@@ -15,9 +15,9 @@ import pytest
 import yaml
 from websockets.exceptions import InvalidStatus
 
-from contract_tests.chance import new_id
-from contract_tests.laboratory import FUNDS, KEYS, Fleet
-from contract_tests.servers import Server
+from contract_tests.laboratory.fleet import FUNDS, KEYS, Fleet
+from contract_tests.laboratory.servers import Server
+from contract_tests.toolkit.chance import new_id
 
 tektii: Any = pytest.importorskip("tektii", reason="the published client is not installed")
 streams: Any = pytest.importorskip("tektii.stream")

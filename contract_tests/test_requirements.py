@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from contract_tests.api import Api
-from contract_tests.laboratory import SessionLab
+from contract_tests.laboratory.fleet import SessionLab
 from contract_tests.requirements import Check, checks
-from contract_tests.runner import Outcome, Watcher, broken_by_the_way, run_check
+from contract_tests.running.checks import Outcome, Watcher, broken_by_the_way, run_check
+from contract_tests.toolkit.api import Api
 
 AREAS = ("hedging", "reduce_only", "brackets", "exits", "oco", "leverage", "closing", "positions")
 HEDGED = [

@@ -12,12 +12,12 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from contract_tests.laboratory import KEYS, Fleet, SessionLab
+from contract_tests.laboratory.fleet import KEYS, Fleet, SessionLab
 from contract_tests.spec import operation_of, operations
-from contract_tests.traffic import Statuses
+from contract_tests.wire.traffic import Statuses
 
 COMMAND = Path(sys.executable).with_name("schemathesis")
-CONFIG = Path(__file__).with_name("schemathesis.toml")
+CONFIG = Path(__file__).parent / "fuzzing" / "schemathesis.toml"
 QUIET_MARKET = {"PAPER_VOLATILITY": "0", "PAPER_INITIAL_BALANCE": "1000000000000000"}
 """What a request answers depends on the requests before it, and on nothing else."""
 
@@ -47,7 +47,7 @@ def schemathesis(directory: Path, *options: str) -> Run:
     done = subprocess.run(
         [*command, "--output-truncate", "false"],
         cwd=directory,
-        env={"PATH": "", "PYTHONPATH": str(CONFIG.parents[1]), "COLUMNS": "100"},
+        env={"PATH": "", "PYTHONPATH": str(CONFIG.parents[2]), "COLUMNS": "100"},
         capture_output=True,
         text=True,
         timeout=240,

@@ -6,7 +6,7 @@ import pytest
 
 from contract_tests.requirements import checks
 from contract_tests.spec import operations
-from contract_tests.traffic import Statuses
+from contract_tests.wire.traffic import Statuses
 
 pytestmark = pytest.mark.last
 

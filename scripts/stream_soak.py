@@ -29,7 +29,7 @@ import httpx
 import orjson
 import websockets
 
-from contract_tests.servers import Server
+from contract_tests.laboratory.servers import Server
 
 CATCH_UP_SECONDS = 120
 TYPES = "order,trade,position,account,error"

@@ -31,11 +31,22 @@ TOP_LEVEL = {
 ROOMS = {
     "handlers": set[str](),
     "providers": {"backtest", "engine", "exchange", "paper", "market_data"},
-    "contract_tests": {"commands", "mutants", "reports", "requirements", "time_shift"},
+    "contract_tests": {
+        *("commands", "fuzzing", "laboratory", "mutants", "reports"),
+        *("requirements", "running", "suite_tests", "toolkit", "wire"),
+    },
 }
 
 VALUES = ("providers.models", "providers.values", "providers.errors")
 PORTS = ("providers.base", "providers.breakers", *VALUES)
+WIRE = ("contract_tests.wire", "contract_tests.spec")
+TOOLKIT = ("contract_tests.toolkit", *WIRE)
+SHIPPED = (
+    *("commands", "fuzzing", "reports", "requirements"),
+    *("running", "spec", "toolkit", "wire"),
+)
+"""What the suite is without its own tests and the servers that it is tested on."""
+
 # What a module may import from this project besides its own package; the longest prefix counts.
 MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "handlers": ("handlers", *PORTS),
@@ -63,6 +74,19 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
         *PORTS,
     ),
     "contract_tests": ("contract_tests",),
+    "contract_tests.spec": (),
+    "contract_tests.wire": ("contract_tests.wire", "contract_tests.spec"),
+    "contract_tests.toolkit": ("contract_tests.toolkit", *WIRE),
+    "contract_tests.requirements": ("contract_tests.requirements", *TOOLKIT),
+    "contract_tests.fuzzing": ("contract_tests.fuzzing", *TOOLKIT),
+    "contract_tests.running": (
+        "contract_tests.running",
+        "contract_tests.fuzzing",
+        "contract_tests.requirements",
+        *TOOLKIT,
+    ),
+    "contract_tests.reports": ("contract_tests.reports", "contract_tests.running", *WIRE),
+    "contract_tests.commands": tuple(f"contract_tests.{one}" for one in SHIPPED),
 }
 
 

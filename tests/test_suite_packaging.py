@@ -18,7 +18,11 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 SUITE = ROOT / "contract_tests"
-ENTRIES = ("contract_tests.main", "contract_tests.fuzz", "contract_tests.fuzz_hooks")
+ENTRIES = (
+    "contract_tests.main",
+    "contract_tests.fuzzing.hooks",
+    "contract_tests.fuzzing.guarded_hooks",
+)
 """What is started: by the command, by a stock Schemathesis, and by the suite's own."""
 
 OURS = {"uvicorn", "connexion", "starlette", "pydantic", "orjson", "uvloop", "gunicorn"}

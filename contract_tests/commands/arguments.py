@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
 
-from contract_tests.known import NoKnownFailures, known_failures
-from contract_tests.options import PROFILES
 from contract_tests.reports import KINDS
+from contract_tests.running.known_failures import NoKnownFailures, known_failures
+from contract_tests.running.options import PROFILES
 from contract_tests.spec import requirements
 
 FUZZ_SECONDS: Final = 45.0

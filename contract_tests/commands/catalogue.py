@@ -8,9 +8,9 @@ from collections import Counter
 from typing import Any
 
 from contract_tests.commands.output import CONFORMANT, say
-from contract_tests.lab import NEEDS
 from contract_tests.requirements import Check, checks, pending
 from contract_tests.spec import Requirement, requirements
+from contract_tests.toolkit.lab import NEEDS
 
 
 def list_requirements(options: argparse.Namespace) -> int:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import argparse
 
-from contract_tests import judging
 from contract_tests.commands.output import CONFORMANT, NOT_CONFORMANT, say
 from contract_tests.commands.reading import read_report
-from contract_tests.report import Document
+from contract_tests.running import judging
+from contract_tests.running.report import Document
 
 
 def compare_reports(arguments: argparse.Namespace) -> int:

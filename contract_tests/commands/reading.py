@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from contract_tests import report
 from contract_tests.commands.output import Unusable
-from contract_tests.report import Document
+from contract_tests.running import report
+from contract_tests.running.report import Document
 
 
 def read_report(path: Path) -> Document:

@@ -8,8 +8,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from contract_tests import target
-from contract_tests.client import Client, NoAnswer
 from contract_tests.commands.output import (
     CONFORMANT,
     NOT_CONFORMANT,
@@ -21,16 +19,18 @@ from contract_tests.commands.output import (
 )
 from contract_tests.commands.reading import read_report
 from contract_tests.commands.run import target_of
-from contract_tests.invariants import Judge
-from contract_tests.judging import BAD
-from contract_tests.playback import base_of, body_of, options_of
-from contract_tests.redaction import STRUCK, Secrets
-from contract_tests.report import Document
 from contract_tests.reports import curl
 from contract_tests.requirements import Check, checks
-from contract_tests.runner import Outcome, broken_by_the_way, run_check
-from contract_tests.running import Run
-from contract_tests.traffic import Exchange
+from contract_tests.running import target
+from contract_tests.running.checks import Outcome, broken_by_the_way, run_check
+from contract_tests.running.judging import BAD
+from contract_tests.running.playback import base_of, body_of, options_of
+from contract_tests.running.report import Document
+from contract_tests.running.run import Run
+from contract_tests.toolkit.client import Client, NoAnswer
+from contract_tests.toolkit.invariants import Judge
+from contract_tests.wire.redaction import STRUCK, Secrets
+from contract_tests.wire.traffic import Exchange
 
 _BY_CLIENT = frozenset({"host", "content-length", "transfer-encoding"})
 

@@ -12,8 +12,6 @@ from urllib.parse import unquote, urlsplit, urlunsplit
 
 from rich.console import Console
 
-from contract_tests import judging, target
-from contract_tests.client import NoAnswer
 from contract_tests.commands.arguments import FUZZ_SECONDS
 from contract_tests.commands.output import (
     BROKEN,
@@ -24,12 +22,14 @@ from contract_tests.commands.output import (
     complain,
     say,
 )
-from contract_tests.options import Options, plan
-from contract_tests.redaction import Secrets
-from contract_tests.report import Document
 from contract_tests.reports import render
 from contract_tests.reports.terminal import Progress, summary
-from contract_tests.running import Run
+from contract_tests.running import judging, target
+from contract_tests.running.options import Options, plan
+from contract_tests.running.report import Document
+from contract_tests.running.run import Run
+from contract_tests.toolkit.client import NoAnswer
+from contract_tests.wire.redaction import Secrets
 
 _SEED_BITS: Final = 32
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import argparse
 
-from contract_tests import report
 from contract_tests.commands.output import CONFORMANT, NOT_CONFORMANT, Unusable, say
 from contract_tests.commands.reading import read_report
-from contract_tests.playback import Playback, Silent, differences
-from contract_tests.report import Document
+from contract_tests.running import report
+from contract_tests.running.playback import Playback, Silent, differences
+from contract_tests.running.report import Document
 
 
 def verify_report(arguments: argparse.Namespace) -> int:

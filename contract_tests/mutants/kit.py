@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from decimal import Decimal
 from functools import reduce
 from typing import Any, Final
+from urllib.parse import quote as percent
 
 from contract_tests.mutants.messages import (
     Body,
@@ -338,3 +340,29 @@ def cancelled_by_hand(request: Request, response: Response) -> list[str]:
     if request.names("cancel_order") and response.status == 200 and response.json["success"]:
         return [response.json["order"]["id"]]
     return []
+
+
+# --- figures ---
+
+OTHER: Final = {"BUY": "SELL", "SELL": "BUY"}
+
+
+def times(factor: str) -> Callable[[str], str]:
+    """A decimal multiplied."""
+    return lambda value: format(Decimal(value) * Decimal(factor), "f")
+
+
+def plus(amount: str) -> Callable[[str], str]:
+    """A decimal with something added."""
+    return lambda value: format(Decimal(value) + Decimal(amount), "f")
+
+
+def quote_of(request: Request, forward: Forward, symbol: str) -> Body:
+    """The quote of a symbol, from the server behind."""
+    found: Body = forward(request.asking("GET", "/quotes/" + percent(symbol, safe=""))).json
+    return found
+
+
+def some_filled(order: Body) -> bool:
+    """Whether an order has traded."""
+    return Decimal(order["filled_quantity"]) > 0

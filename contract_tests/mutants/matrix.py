@@ -13,7 +13,7 @@ from contract_tests.mutants.stage import Stage
 from contract_tests.mutants.table_system import declares_less
 from contract_tests.mutants.walk import Walk
 from contract_tests.requirements import Check, checks
-from contract_tests.runner import Outcome, Result, run_check
+from contract_tests.running.checks import Outcome, Result, run_check
 
 SHARED: Final = (
     "GEN-002-errors_are_code_message_details",

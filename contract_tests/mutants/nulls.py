@@ -8,10 +8,10 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Final
 
-from contract_tests.api import Api
-from contract_tests.client import Client
-from contract_tests.lab import NEEDS, Keyed, Lab, Restartable, Session
-from contract_tests.runner import Watcher
+from contract_tests.running.checks import Watcher
+from contract_tests.toolkit.api import Api
+from contract_tests.toolkit.client import Client
+from contract_tests.toolkit.lab import NEEDS, Keyed, Lab, Restartable, Session
 
 Serve = Callable[[socket.socket], None]
 

@@ -15,7 +15,7 @@ from websockets.sync.client import ClientConnection, connect
 from websockets.utils import accept_key
 
 from contract_tests.mutants.messages import Mutation, Request, Response
-from contract_tests.sockets import GONE, NARROW, tcp
+from contract_tests.wire.sockets import GONE, NARROW, tcp
 
 SECONDS: Final = 10.0
 CHUNK: Final = 65_536

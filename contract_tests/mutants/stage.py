@@ -8,15 +8,15 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Final
 
-from contract_tests.api import Api
-from contract_tests.client import Client
-from contract_tests.lab import Lab, Restartable
-from contract_tests.laboratory import BRISK, FUNDS, Connect, Fleet, SessionLab
-from contract_tests.market import Market
+from contract_tests.laboratory.fleet import BRISK, FUNDS, Connect, Fleet, SessionLab
+from contract_tests.laboratory.servers import Server
 from contract_tests.mutants.messages import Mutation, straight
 from contract_tests.mutants.proxy import Proxy
-from contract_tests.runner import Watcher
-from contract_tests.servers import Server
+from contract_tests.running.checks import Watcher
+from contract_tests.toolkit.api import Api
+from contract_tests.toolkit.client import Client
+from contract_tests.toolkit.lab import Lab, Restartable
+from contract_tests.toolkit.market import Market
 
 QUICK: Final = {"PAPER_TICK_INTERVAL": "0.2", "PAPER_SYNCHRONOUS": "NORMAL"} | BRISK
 """Whoever waits for quotes does not wait long, and nobody pulls the plug."""

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
-from contract_tests.laboratory import KEYS
+from contract_tests.laboratory.fleet import KEYS
 from contract_tests.mutants.messages import straight
 from contract_tests.mutants.mutant import Mutant
 from contract_tests.mutants.stage import On, Stage

@@ -12,7 +12,9 @@ from contract_tests.mutants.kit import (
     answer,
     each,
     member,
+    plus,
     setting,
+    times,
 )
 from contract_tests.mutants.messages import (
     Body,
@@ -21,7 +23,6 @@ from contract_tests.mutants.messages import (
     Response,
 )
 from contract_tests.mutants.mutant import Table
-from contract_tests.mutants.table_fills import plus, times
 
 TABLE: Final = Table()
 add = TABLE.add

@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import Final
 
 from contract_tests.mutants.kit import (
+    OTHER,
     Answers,
     Change,
     Pretends,
@@ -17,9 +18,11 @@ from contract_tests.mutants.kit import (
     left_out,
     listed,
     member,
+    quote_of,
     refusal,
     rejection,
     setting,
+    times,
     when,
     with_field,
 )
@@ -30,7 +33,6 @@ from contract_tests.mutants.messages import (
     Response,
 )
 from contract_tests.mutants.mutant import Table
-from contract_tests.mutants.table_fills import OTHER, quote_of, times
 
 TABLE: Final = Table()
 add = TABLE.add

@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import Final
 
 from contract_tests.mutants.kit import (
+    OTHER,
     answer,
     ask,
     each,
@@ -15,6 +16,7 @@ from contract_tests.mutants.kit import (
     listed,
     member,
     setting,
+    times,
     when,
 )
 from contract_tests.mutants.messages import (
@@ -26,7 +28,6 @@ from contract_tests.mutants.messages import (
     failing,
 )
 from contract_tests.mutants.mutant import Table
-from contract_tests.mutants.table_fills import OTHER, times
 from contract_tests.mutants.table_positions import positions
 
 TABLE: Final = Table()

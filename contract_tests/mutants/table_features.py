@@ -6,6 +6,7 @@ from decimal import Decimal
 from typing import Final
 
 from contract_tests.mutants.kit import (
+    OTHER,
     Pretends,
     each,
     forgiving,
@@ -25,7 +26,6 @@ from contract_tests.mutants.messages import (
     Response,
 )
 from contract_tests.mutants.mutant import Table
-from contract_tests.mutants.table_fills import OTHER
 
 TABLE: Final = Table()
 add = TABLE.add

@@ -5,14 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable
 from decimal import Decimal
 from typing import Final
-from urllib.parse import quote as percent
 
 from contract_tests.mutants.kit import (
     Change,
     Pretends,
     each,
     member,
+    plus,
+    quote_of,
     setting,
+    some_filled,
+    times,
     when,
     with_field,
 )
@@ -26,24 +29,6 @@ from contract_tests.mutants.mutant import Table
 
 TABLE: Final = Table()
 add = TABLE.add
-
-OTHER: Final = {"BUY": "SELL", "SELL": "BUY"}
-
-
-def times(factor: str) -> Callable[[str], str]:
-    """A decimal multiplied."""
-    return lambda value: format(Decimal(value) * Decimal(factor), "f")
-
-
-def plus(amount: str) -> Callable[[str], str]:
-    """A decimal with something added."""
-    return lambda value: format(Decimal(value) + Decimal(amount), "f")
-
-
-def quote_of(request: Request, forward: Forward, symbol: str) -> Body:
-    """The quote of a symbol, from the server behind."""
-    found: Body = forward(request.asking("GET", "/quotes/" + percent(symbol, safe=""))).json
-    return found
 
 
 class OfTheirOrders:
@@ -82,11 +67,6 @@ def worse(factor: str) -> Change:
 
 
 # -- ORD-015, ORD-016 ---
-
-
-def some_filled(order: Body) -> bool:
-    """Whether an order has traded."""
-    return Decimal(order["filled_quantity"]) > 0
 
 
 add(

@@ -15,8 +15,11 @@ from contract_tests.mutants.kit import (
     forgiving,
     ignoring,
     member,
+    plus,
     rejection,
     setting,
+    some_filled,
+    times,
     when,
     with_field,
 )
@@ -27,7 +30,6 @@ from contract_tests.mutants.messages import (
     Response,
 )
 from contract_tests.mutants.mutant import Table
-from contract_tests.mutants.table_fills import plus, some_filled, times
 
 TABLE: Final = Table()
 add = TABLE.add

@@ -17,8 +17,10 @@ from contract_tests.mutants.kit import (
     instead,
     listed,
     member,
+    plus,
     reading,
     setting,
+    times,
     unknown,
     unknown_is,
     unknown_is_invalid,
@@ -33,7 +35,6 @@ from contract_tests.mutants.messages import (
     failing,
 )
 from contract_tests.mutants.mutant import Table
-from contract_tests.mutants.table_fills import plus, times
 from contract_tests.mutants.table_listing import later
 
 TABLE: Final = Table()

@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
-from contract_tests.client import Client
+from contract_tests.laboratory.servers import Server
 from contract_tests.mutants.kit import (
     Marks,
     answer,
@@ -32,7 +32,7 @@ from contract_tests.mutants.messages import (
     failing,
 )
 from contract_tests.mutants.mutant import Table
-from contract_tests.servers import Server
+from contract_tests.toolkit.client import Client
 
 TABLE: Final = Table()
 add = TABLE.add

@@ -16,7 +16,9 @@ from contract_tests.mutants.kit import (
     ignoring,
     listed,
     member,
+    plus,
     setting,
+    times,
     unknown_is,
     unknown_is_invalid,
     unknown_is_unnamed,
@@ -30,7 +32,6 @@ from contract_tests.mutants.messages import (
     answering,
 )
 from contract_tests.mutants.mutant import Table
-from contract_tests.mutants.table_fills import plus, times
 
 TABLE: Final = Table()
 add = TABLE.add

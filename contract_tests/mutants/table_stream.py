@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Final
 
-from contract_tests.laboratory import KEYS
+from contract_tests.laboratory.fleet import KEYS
 from contract_tests.mutants.kit import answer
 from contract_tests.mutants.messages import Body, Forward, Request, Response, failing
 from contract_tests.mutants.mutant import Table

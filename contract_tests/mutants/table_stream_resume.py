@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from typing import Final
 
+from contract_tests.laboratory.servers import Server
 from contract_tests.mutants.messages import Body, Forward, Request, Response, failing
 from contract_tests.mutants.mutant import Table
 from contract_tests.mutants.relay import Data, Line
@@ -24,7 +25,6 @@ from contract_tests.mutants.streams import (
     resumed,
     setting,
 )
-from contract_tests.servers import Server
 
 TABLE: Final = Table()
 add = TABLE.add

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import Any, Final
 
-from contract_tests.laboratory import KEYS
+from contract_tests.laboratory.fleet import KEYS
 from contract_tests.mutants.kit import (
     Answers,
     answer,

@@ -5,9 +5,9 @@ from __future__ import annotations
 import random
 from typing import Any, Final
 
-from contract_tests.api import Api, Body
-from contract_tests.expect import Failure, NotDeclared, NotExercised, plain
-from contract_tests.market import UNKNOWN_SYMBOL, bars_path, quote_path
+from contract_tests.toolkit.api import Api, Body
+from contract_tests.toolkit.expect import Failure, NotDeclared, NotExercised, plain
+from contract_tests.toolkit.market import UNKNOWN_SYMBOL, bars_path, quote_path
 
 STEPS: Final = 30
 

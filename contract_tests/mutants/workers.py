@@ -12,13 +12,13 @@ from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
 
-from contract_tests import expect
 from contract_tests.mutants.catalogue import mutants
 from contract_tests.mutants.matrix import Row, control, judge
 from contract_tests.mutants.mutant import Mutant
 from contract_tests.mutants.stage import Stage
 from contract_tests.mutants.stock import Stock
 from contract_tests.spec import requirements
+from contract_tests.toolkit import expect
 
 STREAM_AREA: Final = "WS-"
 """How the ids of asyncapi.yaml begin."""

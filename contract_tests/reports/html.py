@@ -20,9 +20,9 @@ from typing import Final
 import jinja2
 from markupsafe import Markup
 
-from contract_tests import judging
 from contract_tests.reports import curl, reading, text, wording
 from contract_tests.reports.reading import Document, Problem, Turn
+from contract_tests.running import judging
 
 _HERE: Final = Path(__file__).parent
 _MARKS: Final = {

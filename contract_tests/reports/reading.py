@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from contract_tests import judging
 from contract_tests.reports.text import line
+from contract_tests.running import judging
 
 Document = Mapping[str, Any]
 

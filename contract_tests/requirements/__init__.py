@@ -9,8 +9,8 @@ from functools import cache
 from pathlib import Path
 from typing import Final
 
-from contract_tests.api import Api
-from contract_tests.lab import NEEDS
+from contract_tests.toolkit.api import Api
+from contract_tests.toolkit.lab import NEEDS
 
 AREAS: Final = (
     "protocol",

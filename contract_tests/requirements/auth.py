@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from contract_tests.api import Api
-from contract_tests.expect import equal, that
 from contract_tests.requirements import requirement
 from contract_tests.requirements.protocol import send
-from contract_tests.sameness import same
-from contract_tests.samples import Sample, samples
+from contract_tests.toolkit.api import Api
+from contract_tests.toolkit.expect import equal, that
+from contract_tests.toolkit.sameness import same
+from contract_tests.toolkit.samples import Sample, samples
 
 WRONG = "not-a-key-of-this-server"
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 
-from contract_tests.api import MOST, Api, Body
-from contract_tests.client import Answer
-from contract_tests.expect import dec, equal, that
-from contract_tests.market import quote_path
 from contract_tests.requirements import requirement
+from contract_tests.toolkit.api import MOST, Api, Body
+from contract_tests.toolkit.client import Answer
+from contract_tests.toolkit.expect import dec, equal, that
+from contract_tests.toolkit.market import quote_path
 
 JSON_HEADER = {"Content-Type": "application/json"}
 

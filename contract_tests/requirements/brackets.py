@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from decimal import Decimal
 from functools import partial
 
-from contract_tests.api import OPEN, Api, Body
-from contract_tests.expect import NotExercised, NotOffered, Overdue, dec, equal, plain, that
-from contract_tests.fillings import ATTEMPTS, cheapest, partially_filled
-from contract_tests.market import Quote
 from contract_tests.requirements import requirement
 from contract_tests.requirements.positions import sides
+from contract_tests.toolkit.api import OPEN, Api, Body
+from contract_tests.toolkit.expect import NotExercised, NotOffered, Overdue, dec, equal, plain, that
+from contract_tests.toolkit.fillings import ATTEMPTS, cheapest, partially_filled
+from contract_tests.toolkit.market import Quote
 
 ZERO = Decimal(0)
 KINDS = {"STOP": "stop_price", "LIMIT": "limit_price"}

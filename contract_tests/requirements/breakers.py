@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from contract_tests.api import Api, Body
-from contract_tests.client import Answer
-from contract_tests.expect import NotExercised, equal
 from contract_tests.requirements import requirement
-from contract_tests.samples import UNKNOWN_ORDER
+from contract_tests.toolkit.api import Api, Body
+from contract_tests.toolkit.client import Answer
+from contract_tests.toolkit.expect import NotExercised, equal
+from contract_tests.toolkit.samples import UNKNOWN_ORDER
 
 PATH: Final = "/circuit-breakers"
 RESET: Final = f"{PATH}/reset"

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from contract_tests.api import Api, Body
-from contract_tests.expect import NotExercised, NotOffered, dec, equal
-from contract_tests.fillings import partially_filled
 from contract_tests.requirements import requirement
-from contract_tests.sameness import same
-from contract_tests.samples import UNKNOWN_ORDER
+from contract_tests.toolkit.api import Api, Body
+from contract_tests.toolkit.expect import NotExercised, NotOffered, dec, equal
+from contract_tests.toolkit.fillings import partially_filled
+from contract_tests.toolkit.sameness import same
+from contract_tests.toolkit.samples import UNKNOWN_ORDER
 
 
 @requirement("CAN-001")

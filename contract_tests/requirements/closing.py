@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from contract_tests.api import OPEN, Api, Body
-from contract_tests.client import NOTHING, Answer
-from contract_tests.expect import NotOffered, dec, equal, one_of, plain, that
-from contract_tests.market import TERMINAL, Instrument
 from contract_tests.requirements import requirement
 from contract_tests.requirements.positions import open_position, sides
-from contract_tests.samples import UNKNOWN_POSITION
+from contract_tests.toolkit.api import OPEN, Api, Body
+from contract_tests.toolkit.client import NOTHING, Answer
+from contract_tests.toolkit.expect import NotOffered, dec, equal, one_of, plain, that
+from contract_tests.toolkit.market import TERMINAL, Instrument
+from contract_tests.toolkit.samples import UNKNOWN_POSITION
 
 
 def close(api: Api, position: Body, **body: object) -> Body:

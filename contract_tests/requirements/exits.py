@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from contract_tests.api import Api, Body
-from contract_tests.expect import dec, equal, plain, that
 from contract_tests.requirements import requirement
 from contract_tests.requirements.brackets import KINDS, enter
 from contract_tests.requirements.brackets import exits as far_exits
 from contract_tests.requirements.closing import close, opened
 from contract_tests.requirements.positions import sides
-from contract_tests.samples import UNKNOWN_POSITION
+from contract_tests.toolkit.api import Api, Body
+from contract_tests.toolkit.expect import dec, equal, plain, that
+from contract_tests.toolkit.samples import UNKNOWN_POSITION
 
 
 def exits_of(api: Api, position: Body) -> dict[str, Body]:

@@ -5,32 +5,24 @@ from __future__ import annotations
 from decimal import ROUND_HALF_EVEN, Context, Decimal
 from functools import partial
 
-from contract_tests.api import Api, Body
-from contract_tests.expect import dec, equal, one_of, plain, that
-from contract_tests.fillings import (
+from contract_tests.requirements import requirement
+from contract_tests.toolkit.api import Api, Body
+from contract_tests.toolkit.expect import dec, equal, one_of, plain, that
+from contract_tests.toolkit.fillings import (
     await_next_quote,
     cheapest,
     close_orders,
     first_to_fill,
+    notional,
     partially_filled,
     those_that_fill,
     too_large,
+    traded,
     while_quote_stands,
 )
-from contract_tests.market import TERMINAL, Quote
-from contract_tests.requirements import requirement
+from contract_tests.toolkit.market import TERMINAL, Quote
 
 ZERO = Decimal(0)
-
-
-def traded(trades: list[Body]) -> Decimal:
-    """The quantity of some trades."""
-    return sum((dec(one["quantity"]) for one in trades), ZERO)
-
-
-def notional(trades: list[Body]) -> Decimal:
-    """The sum of price times quantity of some trades."""
-    return sum((dec(one["quantity"]) * dec(one["price"]) for one in trades), ZERO)
 
 
 @requirement("ORD-015", needs="fills")

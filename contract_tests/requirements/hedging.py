@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from contract_tests.api import Api
-from contract_tests.expect import dec, equal, plain
 from contract_tests.requirements import requirement
-from contract_tests.samples import UNKNOWN_POSITION
+from contract_tests.toolkit.api import Api
+from contract_tests.toolkit.expect import dec, equal, plain
+from contract_tests.toolkit.samples import UNKNOWN_POSITION
 
 
 @requirement("HDG-001", needs="fills")

@@ -5,13 +5,12 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from itertools import pairwise
 
-from contract_tests.api import Api, Body
-from contract_tests.expect import NotExercised, Overdue, dec, equal, plain, that
-from contract_tests.fillings import close_orders
-from contract_tests.invariants import moment
-from contract_tests.market import Quote
 from contract_tests.requirements import requirement
-from contract_tests.requirements.fills import traded
+from contract_tests.toolkit.api import Api, Body
+from contract_tests.toolkit.expect import NotExercised, Overdue, dec, equal, plain, that
+from contract_tests.toolkit.fillings import close_orders, traded
+from contract_tests.toolkit.invariants import moment
+from contract_tests.toolkit.market import Quote
 
 TIMES = 3
 

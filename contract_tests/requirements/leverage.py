@@ -5,8 +5,10 @@ from __future__ import annotations
 from decimal import Decimal
 from functools import partial
 
-from contract_tests.api import Api, Body
-from contract_tests.expect import (
+from contract_tests.requirements import requirement
+from contract_tests.requirements.positions import adding_to, sides
+from contract_tests.toolkit.api import Api, Body
+from contract_tests.toolkit.expect import (
     NotDeclared,
     NotExercised,
     NotOffered,
@@ -18,11 +20,8 @@ from contract_tests.expect import (
     plain,
     that,
 )
-from contract_tests.fillings import while_quote_stands
-from contract_tests.market import Instrument, Quote
-from contract_tests.requirements import requirement
-from contract_tests.requirements.fills import notional, traded
-from contract_tests.requirements.positions import adding_to, sides
+from contract_tests.toolkit.fillings import notional, traded, while_quote_stands
+from contract_tests.toolkit.market import Instrument, Quote
 
 PATIENCE, ROUNDS = 90.0, 5
 ZERO = Decimal(0)

@@ -8,14 +8,14 @@ from datetime import datetime, timedelta
 from itertools import pairwise
 from urllib.parse import urljoin, urlsplit
 
-from contract_tests import clock
-from contract_tests.api import MOST, OPEN, Api, Body
-from contract_tests.chance import new_id
-from contract_tests.client import Answer
-from contract_tests.expect import equal, plain, that
-from contract_tests.invariants import moment
-from contract_tests.market import TERMINAL
 from contract_tests.requirements import requirement
+from contract_tests.toolkit.api import MOST, OPEN, Api, Body
+from contract_tests.toolkit.chance import new_id
+from contract_tests.toolkit.client import Answer
+from contract_tests.toolkit.expect import equal, plain, that
+from contract_tests.toolkit.invariants import moment
+from contract_tests.toolkit.market import TERMINAL
+from contract_tests.wire import clock
 
 LISTS = ("/orders", "/orders/history")
 

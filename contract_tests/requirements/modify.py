@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from contract_tests.api import Api, Body
-from contract_tests.client import Answer
-from contract_tests.expect import NotExercised, dec, equal, plain, that
-from contract_tests.fillings import ATTEMPTS, partially_filled
 from contract_tests.requirements import requirement
 from contract_tests.requirements.rejections import OFF_EVERY_STEP
-from contract_tests.sameness import same
-from contract_tests.samples import UNKNOWN_ORDER
+from contract_tests.toolkit.api import Api, Body
+from contract_tests.toolkit.client import Answer
+from contract_tests.toolkit.expect import NotExercised, dec, equal, plain, that
+from contract_tests.toolkit.fillings import ATTEMPTS, partially_filled
+from contract_tests.toolkit.sameness import same
+from contract_tests.toolkit.samples import UNKNOWN_ORDER
 
 CHANGING = ("updated_at", "remaining_quantity", "trailing_reference")
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from contract_tests.api import Api
-from contract_tests.chance import new_id
-from contract_tests.expect import NotExercised, dec, equal, plain
-from contract_tests.fillings import ATTEMPTS, cheapest, too_large
 from contract_tests.requirements import requirement
+from contract_tests.toolkit.api import Api
+from contract_tests.toolkit.chance import new_id
+from contract_tests.toolkit.expect import NotExercised, dec, equal, plain
+from contract_tests.toolkit.fillings import ATTEMPTS, cheapest, too_large
 
 
 def cancelled(api: Api, order_id: str) -> None:

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from contract_tests.api import MOST, Api, Body, without
-from contract_tests.chance import new_id
-from contract_tests.client import Answer
-from contract_tests.expect import NotDeclared, dec, equal, one_of, plain, that
 from contract_tests.requirements import requirement
-from contract_tests.sameness import same
-from contract_tests.samples import UNKNOWN_ORDER
 from contract_tests.spec import decimal_fields
+from contract_tests.toolkit.api import MOST, Api, Body, without
+from contract_tests.toolkit.chance import new_id
+from contract_tests.toolkit.client import Answer
+from contract_tests.toolkit.expect import NotDeclared, dec, equal, one_of, plain, that
+from contract_tests.toolkit.sameness import same
+from contract_tests.toolkit.samples import UNKNOWN_ORDER
 
 
 @requirement("ORD-001")

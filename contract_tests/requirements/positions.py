@@ -5,14 +5,13 @@ from __future__ import annotations
 from decimal import ROUND_HALF_EVEN, Context, Decimal
 from functools import partial
 
-from contract_tests.api import Api, Body
-from contract_tests.expect import NotDeclared, dec, equal, plain, that
-from contract_tests.fillings import await_another_price, seen_at_one_quote
-from contract_tests.market import Instrument
 from contract_tests.requirements import requirement
-from contract_tests.requirements.fills import notional, traded
-from contract_tests.sameness import same
-from contract_tests.samples import UNKNOWN_POSITION
+from contract_tests.toolkit.api import Api, Body
+from contract_tests.toolkit.expect import NotDeclared, dec, equal, plain, that
+from contract_tests.toolkit.fillings import await_another_price, notional, seen_at_one_quote, traded
+from contract_tests.toolkit.market import Instrument
+from contract_tests.toolkit.sameness import same
+from contract_tests.toolkit.samples import UNKNOWN_POSITION
 
 SIGN = {"LONG": 1, "SHORT": -1}
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from contract_tests.api import Api
-from contract_tests.expect import dec, equal, plain
 from contract_tests.requirements import requirement
 from contract_tests.requirements.modify import patch, unchanged
-from contract_tests.sameness import same
+from contract_tests.toolkit.api import Api
+from contract_tests.toolkit.expect import dec, equal, plain
+from contract_tests.toolkit.sameness import same
 
 
 @requirement("PST-001", needs="fills")

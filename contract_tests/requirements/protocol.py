@@ -7,14 +7,8 @@ import re
 from typing import Any
 from urllib.parse import quote as percent
 
-from contract_tests.api import MOST, Api, Body
-from contract_tests.client import NOTHING, Answer, Client
-from contract_tests.expect import NotExercised, dec, equal, plain, that
-from contract_tests.market import UNKNOWN_SYMBOL, quote_path
 from contract_tests.requirements import requirement
 from contract_tests.requirements.rejections import unaffordable
-from contract_tests.sameness import described
-from contract_tests.samples import UNKNOWN_ORDER, UNKNOWN_POSITION, Sample, samples
 from contract_tests.spec import (
     VERSION_PREFIX,
     documented_methods,
@@ -22,6 +16,12 @@ from contract_tests.spec import (
     response_errors,
     strange_values,
 )
+from contract_tests.toolkit.api import MOST, Api, Body
+from contract_tests.toolkit.client import NOTHING, Answer, Client
+from contract_tests.toolkit.expect import NotExercised, dec, equal, plain, that
+from contract_tests.toolkit.market import UNKNOWN_SYMBOL, quote_path
+from contract_tests.toolkit.sameness import described
+from contract_tests.toolkit.samples import UNKNOWN_ORDER, UNKNOWN_POSITION, Sample, samples
 
 BODY_SIZES = (1 << 20, 1 << 23, 1 << 26)
 """Bytes of the bodies tried until one is too large: 1, 8 and 64 MiB."""

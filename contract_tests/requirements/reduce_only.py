@@ -5,11 +5,11 @@ from __future__ import annotations
 from decimal import Decimal
 from functools import partial
 
-from contract_tests.api import Api, Body
-from contract_tests.expect import dec, equal, plain, that
 from contract_tests.requirements import requirement
 from contract_tests.requirements.closing import close, opened
 from contract_tests.requirements.positions import sides
+from contract_tests.toolkit.api import Api, Body
+from contract_tests.toolkit.expect import dec, equal, plain, that
 
 
 def reducing(api: Api, position: Body) -> Body:

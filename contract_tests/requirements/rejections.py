@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from contract_tests.api import Api, Body
-from contract_tests.expect import dec, equal, plain, that
-from contract_tests.market import UNKNOWN_SYMBOL
 from contract_tests.requirements import requirement
+from contract_tests.toolkit.api import Api, Body
+from contract_tests.toolkit.expect import dec, equal, plain, that
+from contract_tests.toolkit.market import UNKNOWN_SYMBOL
 
 OFF_EVERY_STEP = Decimal("0.000000000000000001")
 """The smallest decimal of the protocol: no tick or lot size is as fine."""

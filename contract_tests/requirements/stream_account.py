@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from contract_tests.api import Api, Body
-from contract_tests.chance import new_id
-from contract_tests.client import Answer
-from contract_tests.expect import Failure
-from contract_tests.frames import (
+from contract_tests.requirements import requirement
+from contract_tests.requirements.rejections import unaffordable
+from contract_tests.toolkit.api import Api, Body
+from contract_tests.toolkit.chance import new_id
+from contract_tests.toolkit.client import Answer
+from contract_tests.toolkit.expect import Failure
+from contract_tests.toolkit.frames import (
     event_ids_grow,
     frames_are_not_too_long,
     frames_follow_their_schemas,
 )
-from contract_tests.listening import (
+from contract_tests.toolkit.listening import (
     ENDS,
     concerns,
     half,
@@ -21,10 +23,8 @@ from contract_tests.listening import (
     rest_and_cancel,
     same_story,
 )
-from contract_tests.requirements import requirement
-from contract_tests.requirements.rejections import unaffordable
-from contract_tests.sameness import same
-from contract_tests.stream import Frame, Stream
+from contract_tests.toolkit.sameness import same
+from contract_tests.toolkit.stream import Frame, Stream
 
 SOON = 1.0
 

@@ -4,13 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from contract_tests.api import Api
-from contract_tests.expect import Failure, Overdue
-from contract_tests.listening import SWITCHED, hear, later, mark, rest_and_cancel, same_story
 from contract_tests.requirements import requirement
-from contract_tests.requirements.stream_fills import trip
 from contract_tests.requirements.stream_messages import complain
-from contract_tests.stream import Frame, Stream
+from contract_tests.toolkit.api import Api
+from contract_tests.toolkit.expect import Failure, Overdue
+from contract_tests.toolkit.fillings import trip
+from contract_tests.toolkit.listening import (
+    SWITCHED,
+    hear,
+    later,
+    mark,
+    rest_and_cancel,
+    same_story,
+)
+from contract_tests.toolkit.stream import Frame, Stream
 
 ALWAYS = {"ping", "connection", "backtest_complete"}
 """Types that come whatever was chosen, as errors about the client's own messages do."""

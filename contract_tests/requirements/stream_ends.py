@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from contract_tests.api import Api
-from contract_tests.expect import NotExercised
-from contract_tests.listening import connected, later, mark, rest_and_cancel, same_story
 from contract_tests.requirements import requirement
-from contract_tests.stream import Stream
+from contract_tests.toolkit.api import Api
+from contract_tests.toolkit.expect import NotExercised
+from contract_tests.toolkit.listening import connected, later, mark, rest_and_cancel, same_story
+from contract_tests.toolkit.stream import Stream
 
 TOO_SLOW, GOING_AWAY = 1013, 1001
 MUCH = 550_000

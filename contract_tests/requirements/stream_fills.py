@@ -4,11 +4,6 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from contract_tests.api import Api, Body
-from contract_tests.expect import NotExercised, dec, equal, plain
-from contract_tests.fillings import cheapest, too_large
-from contract_tests.frames import event_ids_grow, frames_follow_their_schemas
-from contract_tests.listening import hear, is_about, mark
 from contract_tests.requirements import requirement
 from contract_tests.requirements.brackets import KINDS, enter
 from contract_tests.requirements.stream_account import (
@@ -17,26 +12,17 @@ from contract_tests.requirements.stream_account import (
     nothing_of,
     once_and_last,
 )
-from contract_tests.stream import Frame, Stream
+from contract_tests.toolkit.api import Api
+from contract_tests.toolkit.expect import NotExercised, dec, equal, plain
+from contract_tests.toolkit.fillings import cheapest, close, too_large, trip
+from contract_tests.toolkit.frames import event_ids_grow, frames_follow_their_schemas
+from contract_tests.toolkit.listening import hear, is_about, mark
+from contract_tests.toolkit.stream import Frame, Stream
 
 ZERO = Decimal(0)
 FILLS = ("ORDER_PARTIALLY_FILLED", "ORDER_FILLED")
 MARKED = ("current_price", "unrealized_pnl", "liquidation_price", "updated_at")
 """What the market moves of a position."""
-
-
-def trip(api: Api) -> Body:
-    """An order that filled and was closed again; the order."""
-    symbol = api.flat().symbol
-    order = api.fill(symbol=symbol)
-    close(api, symbol)
-    return order
-
-
-def close(api: Api, symbol: str) -> None:
-    """Close the positions of a symbol."""
-    for position in api.positions(symbol):
-        api.settled(api.delete(f"/positions/{position['id']}").ok()["id"])
 
 
 def trades_of(stream: Stream, order_id: str) -> list[Frame]:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from contract_tests.api import Api
-from contract_tests.expect import NotExercised, Overdue, dec, equal
-from contract_tests.fillings import await_next_quote
-from contract_tests.invariants import moment
-from contract_tests.market import bars_path
 from contract_tests.requirements import requirement
-from contract_tests.sameness import same
-from contract_tests.stream import Frame, Stream
+from contract_tests.toolkit.api import Api
+from contract_tests.toolkit.expect import NotExercised, Overdue, dec, equal
+from contract_tests.toolkit.fillings import await_next_quote
+from contract_tests.toolkit.invariants import moment
+from contract_tests.toolkit.market import bars_path
+from contract_tests.toolkit.sameness import same
+from contract_tests.toolkit.stream import Frame, Stream
 
 LOOKS = 3
 LONGEST_MINUTE = 65.0

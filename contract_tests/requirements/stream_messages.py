@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from contract_tests.api import Api
-from contract_tests.listening import hear, mark
 from contract_tests.requirements import requirement
-from contract_tests.stream import Frame, Stream
+from contract_tests.toolkit.api import Api
+from contract_tests.toolkit.listening import hear, mark
+from contract_tests.toolkit.stream import Frame, Stream
 
 TOO_LONG = "x" * 70_000
 """More than 64 KiB and less than 256 KiB."""

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from contract_tests.api import Api
-from contract_tests.listening import hear, later, mark, rest_and_cancel, same_story
 from contract_tests.requirements import requirement
-from contract_tests.stream import Stream
+from contract_tests.toolkit.api import Api
+from contract_tests.toolkit.listening import hear, later, mark, rest_and_cancel, same_story
+from contract_tests.toolkit.stream import Stream
 
 
 @contextmanager

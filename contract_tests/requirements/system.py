@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from contract_tests.api import Api, Body
-from contract_tests.expect import equal, that
 from contract_tests.requirements import requirement
+from contract_tests.toolkit.api import Api, Body
+from contract_tests.toolkit.expect import equal, that
 
 
 @requirement("CAP-001")

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from contract_tests.api import MOST, Api, Body
-from contract_tests.expect import dec, equal, that
-from contract_tests.fillings import cheapest, partially_filled, too_large
-from contract_tests.invariants import moment
 from contract_tests.requirements import requirement
-from contract_tests.requirements.fills import traded
+from contract_tests.toolkit.api import MOST, Api, Body
+from contract_tests.toolkit.expect import dec, equal, that
+from contract_tests.toolkit.fillings import cheapest, partially_filled, too_large, traded
+from contract_tests.toolkit.invariants import moment
 
 
 @requirement("TRD-001", needs="fills")

@@ -1,0 +1,1 @@
+"""Tests of the suite: that it notices, blames, hides secrets, and tells the same twice."""

@@ -1,0 +1,1 @@
+"""What goes over the wire, whoever sent it: traffic, sockets, the clock, secrets struck out."""
