@@ -13,7 +13,7 @@ SYNC := $(PIP) --no-compile --no-deps --require-hashes --requirement
 PARALLEL := --numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
-.PHONY: help serve install test check lint format models conform wheel bench stream-soak machine mutants mutants-engine lock clean
+.PHONY: help serve install test check lint format models conform wheel bench stream-soak fuzz-seeds machine mutants mutants-engine lock clean
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 16
@@ -54,6 +54,9 @@ bench: .venv/.dev  ## compare with other frameworks and measure durable orders p
 
 stream-soak: .venv/.dev  ## 1,000 clients of the event stream while the server is killed (ARGS="--rate 100")
 	$(BIN)/python -m scripts.stream_soak $(ARGS)
+
+fuzz-seeds: .venv/.dev  ## Schemathesis with 20 seeds and ten times the examples (ARGS="--seeds 2 --times 1")
+	$(BIN)/python -m scripts.fuzz_seeds $(ARGS)
 
 machine: .venv/.dev  ## 10,000 random runs of the engine's state machine (RUNS=...)
 	ENGINE_RUNS=$(or $(RUNS),10000) $(BIN)/pytest tests/engine/test_machine.py --timeout=0
