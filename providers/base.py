@@ -238,7 +238,8 @@ class Provider(Protocol):
     ) -> OrderHandle:
         """Raises PositionNotFound, OrderRejected, UnsupportedOperation."""
 
-    async def close_all_positions(self, account: str, symbol: str | None) -> list[OrderHandle]: ...
+    async def close_all_positions(self, account: str, symbol: str | None) -> list[OrderHandle]:
+        """A handle for each position; one that could not be closed has a REJECTED order."""
 
     async def list_trades(self, account: str, query: TradeQuery) -> Page[Trade]: ...
 

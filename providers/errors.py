@@ -120,6 +120,7 @@ class OrderRejected(TradingError):
     def __init__(self, reject_reason: RejectReason, message: str, order_id: str | None) -> None:
         super().__init__(message, {"reject_reason": reject_reason.value, "order_id": order_id})
         self.reject_reason = reject_reason
+        self.order_id = order_id
 
 
 class RateLimited(TradingError):

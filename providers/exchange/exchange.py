@@ -29,6 +29,7 @@ from providers.engine.world import Decision, Rules, World
 from providers.errors import (
     DuplicateClientOrderId,
     OrderNotFound,
+    OrderRejected,
     PositionNotFound,
     SymbolNotFound,
     TradingError,
@@ -51,6 +52,7 @@ from providers.models import (
     Order,
     OrderHandle,
     OrderRequest,
+    OrderStatus,
     OrderType,
     Position,
     PositionMode,
@@ -193,16 +195,15 @@ class SimulatedExchange:
     async def close_all_positions(self, account: str, symbol: str | None) -> list[OrderHandle]:
         wanted = self._canonical(symbol) if symbol else None
 
-        def command(session: Session) -> list[Order | TradingError]:
+        def command(session: Session) -> list[OrderHandle]:
             world = self._world()
             return [
-                _close(session, position, ClosePositionRequest(), world)
+                _handle_of_any(_close(session, position, ClosePositionRequest(), world))
                 for position in list(session.state.positions.values())
                 if wanted in (None, position.symbol)
             ]
 
-        closing = await self._store.transact(account, command)
-        return [_handle(_answer(order)) for order in closing]
+        return await self._store.transact(account, command)
 
     # Trades, account, market
 
@@ -355,6 +356,13 @@ def _cancel(session: Session, order_id: str, world: World) -> bool:
 
 def _handle(order: Order) -> OrderHandle:
     return OrderHandle(id=order.id, status=order.status, client_order_id=order.client_order_id)
+
+
+def _handle_of_any(result: Order | TradingError) -> OrderHandle:
+    """The handle of an order, also of one that was rejected and is kept as such."""
+    if isinstance(result, OrderRejected) and result.order_id is not None:
+        return OrderHandle(id=result.order_id, status=OrderStatus.REJECTED)
+    return _handle(_answer(result))
 
 
 def _replay(

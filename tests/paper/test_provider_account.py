@@ -167,6 +167,19 @@ async def test_closing_all(exchange: Exchange, symbol: str | None, closed: set[s
     assert {"AAPL", "BTC/USD"} - closed == {position.symbol for position in await held(exchange)}
 
 
+async def test_closing_all_while_one_market_is_closed(tmp_path: Path) -> None:
+    """What can be closed is; the close that is refused has a handle like the others."""
+    exchange = Exchange(tmp_path / "hours.db", market_hours="sessions")
+    async with aclosing(await exchange.open()):
+        await exchange.buy("10")
+        await exchange.buy("1", symbol="BTC/USD")
+        exchange.clock.forward(hours=12)
+        refused, closed = await exchange.provider.close_all_positions("me", None)
+        assert (OrderStatus.REJECTED, OrderStatus.FILLED) == (refused.status, closed.status)
+        assert RejectReason.MARKET_CLOSED == (await exchange.order(refused)).reject_reason
+        assert {"AAPL"} == {position.symbol for position in await held(exchange)}
+
+
 # Money
 
 
