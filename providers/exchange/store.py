@@ -174,7 +174,11 @@ class SharedStore(Store, Protocol):
     async def acquire_lease(
         self, name: str, holder: str, ttl: timedelta, now: datetime
     ) -> Lease | None:
-        """The lease, if it is free, expired at `now` or this holder's own; else None."""
+        """The lease, if it is free, expired at `now` or this holder's own; else None.
+
+        One that would last longer than twice `ttl` was given before the clock was set back, and is
+        free too.
+        """
 
     async def renew_lease(self, lease: Lease, ttl: timedelta, now: datetime) -> Lease:
         """Hold on until `now + ttl`. Raises LeaseLost if another took it."""

@@ -8,12 +8,14 @@ from datetime import datetime, timedelta
 from providers.exchange.documents import to_micros
 from providers.exchange.store import Lease, LeaseLost
 
-# A holder that comes back under its own name gets a new token: what it did before is over.
+# A holder that comes back under its own name gets a new token: what it did before is over. A lease
+# that lasts longer than any is given for was given before the clock was set back: its holder, if it
+# lives, finds out by its token.
 _ACQUIRE = """
     INSERT INTO leases (name, holder, token, expires_at) VALUES (?, ?, 1, ?)
     ON CONFLICT (name) DO UPDATE
     SET holder = excluded.holder, token = leases.token + 1, expires_at = excluded.expires_at
-    WHERE leases.expires_at <= ? OR leases.holder = excluded.holder"""
+    WHERE leases.expires_at <= ? OR leases.expires_at > ? OR leases.holder = excluded.holder"""
 
 
 def acquire(
@@ -21,7 +23,7 @@ def acquire(
 ) -> Lease | None:
     """See Store.acquire_lease."""
     expires_at = now + ttl
-    values = (name, holder, to_micros(expires_at), to_micros(now))
+    values = (name, holder, *map(to_micros, (expires_at, now, now + 2 * ttl)))
     if connection.execute(_ACQUIRE, values).rowcount == 0:
         return None
     (token,) = connection.execute("SELECT token FROM leases WHERE name = ?", (name,)).fetchone()

@@ -279,13 +279,13 @@ async def test_stopping_lets_go_of_the_lease(exchange: Exchange, tmp_path: Path)
     """A process that stops hands the lease over at once; there is no time to wait out."""
     first = PaperProvider(exchange.store, exchange.market, settings_of(), clock=exchange.clock)
     running = asyncio.create_task(first.market_clock.run())
+    ttl = timedelta(seconds=5)
     async with asyncio.timeout(20):
-        while await exchange.store.acquire_lease(LEASE, "me", timedelta(0), OPENING) is not None:
+        while await exchange.store.acquire_lease(LEASE, "me", ttl, OPENING - ttl) is not None:
             await asyncio.sleep(0.001)  # mine ended as it began; the clock has it next
     running.cancel()
     with pytest.raises(asyncio.CancelledError):
         await running
-    ttl = timedelta(seconds=5)
     assert await exchange.store.acquire_lease(LEASE, "me", ttl, OPENING) is not None
 
 

@@ -56,6 +56,15 @@ async def test_an_expired_lease_goes_to_the_next(store: SqliteStore) -> None:
         await store.renew_lease(first, TTL, NOW + TTL)
 
 
+async def test_a_lease_of_another_time_is_free(store: SqliteStore) -> None:
+    """A lease of the future was given before the clock was set back; nobody waits that long."""
+    first = await held(store, "one", NOW + timedelta(hours=1))
+    second = await held(store, "two")
+    assert NOW + TTL == second.expires_at
+    with pytest.raises(LeaseLost):
+        await store.renew_lease(first, TTL, NOW)
+
+
 async def test_renewing_keeps_the_lease_and_its_token(store: SqliteStore) -> None:
     """A renewed lease lasts from the renewal on."""
     lease = await held(store, "one")
