@@ -19,8 +19,8 @@ from providers.backtest.clock import SimulatedClock
 from providers.backtest.exchange import BacktestExchange
 from providers.backtest.log import Reader, RunLog
 from providers.backtest.market import ReplayMarket
-from providers.backtest.record import EquityPoint
 from providers.backtest.replay import Replay, moments
+from providers.backtest.results.record import EquityPoint
 from providers.backtest.settings import BacktestSettings
 from providers.backtest.source import PROVIDER, BarSource, closes
 from providers.base import BarQuery, FrameType, StreamQuery
