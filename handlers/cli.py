@@ -13,9 +13,10 @@ from typing import Any, NoReturn
 import uvicorn
 from pydantic import ValidationError
 
-from handlers import backtest, logs
+from handlers import logs
 from handlers.app import create_app, create_provider
 from handlers.auth import ApiKey, new_key
+from handlers.backtest import command
 from handlers.options import add_options, complain, complaints
 from handlers.server import UVICORN_OPTIONS, WORKER_SECONDS
 from handlers.settings import PREFIX, SECRETS, Settings, refusal_to_bind
@@ -58,7 +59,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=_version())
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     _add_serve(commands)
-    backtest.add_command(commands)
+    command.add_command(commands)
     _add_key(commands)
     return parser
 

@@ -29,7 +29,7 @@ TOP_LEVEL = {
     "tests",
 }
 ROOMS = {
-    "handlers": set[str](),
+    "handlers": {"backtest"},
     "providers": {"backtest", "engine", "exchange", "paper", "market_data"},
     "contract_tests": {
         *("commands", "fuzzing", "laboratory", "mutants", "reports"),
@@ -52,9 +52,6 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "handlers": ("handlers", *PORTS),
     "handlers.app": ("handlers", *PORTS, "providers.registry"),
     "handlers.backtest": ("handlers", *PORTS, "providers.backtest"),
-    "handlers.backtest_results": ("handlers", *PORTS, "providers.backtest"),
-    "handlers.backtest_run": ("handlers", *PORTS, "providers.backtest"),
-    "handlers.grid": ("handlers", *PORTS, "providers.backtest"),
     "providers": PORTS,
     "providers.models": (),
     "providers.values": ("providers.models",),

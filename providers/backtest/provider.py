@@ -40,7 +40,11 @@ Report = Callable[["BacktestProvider", bool], None]
 
 
 class BacktestProvider(BacktestExchange):
-    """One run over one history. Raises ValueError for a history without a bar."""
+    """One run over one history. Raises ValueError for a history without a bar.
+
+    `over` is set at its end; it is `complete` if it came to the end of the history, and `reported`
+    if its results are written.
+    """
 
     name = PROVIDER
 
@@ -55,6 +59,7 @@ class BacktestProvider(BacktestExchange):
         self.started = first[0].timestamp
         self.over = asyncio.Event()
         self.complete = False
+        self.reported = False
         self.account = ""
         self._report = report
         self._run: asyncio.Task[None] | None = None
@@ -136,6 +141,7 @@ class BacktestProvider(BacktestExchange):
                 if not complete:
                     self.equity.append(self._standing(self.now()))
                 self._report(self, complete)
+                self.reported = True
             if complete:
                 done = backtest_complete(self.now(), self.name)
                 self._events.append(None, FrameType.BACKTEST_COMPLETE, None, done)

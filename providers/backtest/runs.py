@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 from providers.backtest.data.history import open_history
+from providers.backtest.extras import extra
 from providers.backtest.provider import BacktestProvider
 from providers.backtest.results.record import RunRecord
 from providers.backtest.results.writing import check_folder, write_results
@@ -20,8 +22,10 @@ NOT_TOLD = frozenset({"output"})
 """Settings that say nothing of the run itself."""
 
 
-def create(settings: BacktestSettings) -> BacktestProvider:
+def create(settings: BacktestSettings, scratch: Path | None = None) -> BacktestProvider:
     """The provider of a run over the history that the settings name.
+
+    Bars from files lie in a temporary folder meanwhile, in `scratch` if that is given.
 
     Raises ValueError (BadData where it is the data) for what cannot be replayed, and for a folder
     that holds something else than results.
@@ -36,8 +40,15 @@ def create(settings: BacktestSettings) -> BacktestProvider:
         settings.end,
         settings.repair,
         settings.asset_class,
+        scratch,
     )
     return BacktestProvider(source, settings, report)
+
+
+def load_libraries(settings: BacktestSettings) -> None:
+    """Import what takes seconds to, where results will be written: better than at their end."""
+    if settings.output is not None:
+        extra("empyrical")
 
 
 def report(provider: BacktestProvider, complete: bool) -> None:

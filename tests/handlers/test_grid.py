@@ -12,8 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from handlers.backtest_results import Grid, Row, best_of, table
-from handlers.grid import combinations
+from handlers.backtest.grid import Grid, combinations
+from handlers.backtest.grid_folder import Row, best_of
+from handlers.backtest.screen import table
 from tests.handlers.tiny_runs import COMMAND, backtest, content, prepare
 
 

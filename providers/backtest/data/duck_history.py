@@ -34,17 +34,10 @@ def open_files(
     end: datetime | None = None,
     repairs: Iterable[Repair] = (),
     asset_class: AssetClass | None = None,
+    scratch: Path | None = None,
 ) -> DuckHistory:
-    """The bars of `symbols` from files, checked, in order, and of `timeframe`.
-
-    `path` is a CSV file (`.gz` too) or a Parquet file, a folder of them, a pattern, or s3://...
-    Bars that open from `start` to `end` are the run; earlier ones can be asked for. `asset_class`
-    is that of symbols which are not listed; without it their shape decides.
-
-    Raises BadData for the first thing that is wrong and that `repairs` do not name, and
-    MissingExtra without DuckDB.
-    """
-    shop = Workshop()
+    """As `history.open_history`, of files. Raises BadData, and MissingExtra without DuckDB."""
+    shop = Workshop(scratch)
     try:
         classes = {symbol: class_of(symbol, asset_class) for symbol in symbols}
         _fill(shop, str(path), timeframe, classes, frozenset(repairs))

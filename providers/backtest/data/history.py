@@ -24,13 +24,14 @@ def open_history(
     end: datetime | None = None,
     repairs: Iterable[str] = (),
     asset_class: AssetClass | None = None,
+    scratch: Path | None = None,
 ) -> BarSource:
     """The bars of `symbols`, checked, in order, and of `timeframe`.
 
     `path` is a CSV file (`.gz` too) or a Parquet file, a folder of them, a pattern, s3://..., or
     `shipped`. Bars that open from `start` to `end` are the run; earlier ones can be asked for.
     `repairs` are names of `Repair`. `asset_class` is that of symbols which are not listed; without
-    it their shape decides.
+    it their shape decides. Bars from files lie in a temporary folder, in `scratch` if given.
 
     Raises BadData for the first thing that is wrong and that `repairs` do not name, ValueError for
     an unknown repair, and MissingExtra for files without DuckDB.
@@ -40,4 +41,4 @@ def open_history(
     if str(path) == SHIPPED:
         return shipped(symbols, timeframe, start, end)
     chosen = [Repair(name) for name in repairs]
-    return open_files(path, symbols, timeframe, start, end, chosen, asset_class)
+    return open_files(path, symbols, timeframe, start, end, chosen, asset_class, scratch)

@@ -25,11 +25,14 @@ UNITS = 10**PLACES
 
 
 class Workshop:
-    """A DuckDB database in a temporary folder, which goes when it is closed or forgotten."""
+    """A DuckDB database in a temporary folder, which goes when it is closed or forgotten.
 
-    def __init__(self) -> None:
+    A process that is killed leaves it behind: who may do that, gives a folder `scratch` for it.
+    """
+
+    def __init__(self, scratch: Path | None = None) -> None:
         duckdb = extra("duckdb", "history files")
-        folder = tempfile.mkdtemp(prefix="trading-api-history-")
+        folder = tempfile.mkdtemp(prefix="trading-api-history-", dir=scratch)
         self._remove = weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)
         self.connection: DuckDBPyConnection = duckdb.connect(
             str(Path(folder, "history.duckdb")),

@@ -1,11 +1,11 @@
-"""The results of backtests for people: the headline of a run, and the folder of a grid."""
+"""The folder of a grid: the results of each run, and a table of all."""
 
 from __future__ import annotations
 
 import csv
 import io
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
@@ -14,36 +14,11 @@ from typing import Any
 
 import orjson
 
-from handlers.grid import Axes, RunOutcome, RunPlan
-from providers.backtest.results.performance import GROUPS
+from handlers.backtest.grid import Grid, GridRun, RunOutcome
+from providers.backtest.results.performance import LESS_IS_BETTER
 
-HEADLINE = ("total_return", "sharpe", "max_drawdown", "trades", "final_equity")
-"""The figures of a run that come first, of those in its summary.json."""
-
-LESS_IS_BETTER = frozenset(
-    {"volatility", "max_drawdown", "max_drawdown_days", "commissions", "peak_leverage"}
-)
-SHOWN = 20
-"""Rows of a table on the screen, at most."""
-
-MEANINGS = {name: meaning for group in GROUPS.values() for name, meaning in group.items()}
 GRID_JSON, GRID_CSV = "grid.json", "grid.csv"
 _OURS = re.compile(r"\d{4,}-.*|grid\.(json|csv)")
-
-
-@dataclass(frozen=True, kw_only=True)
-class Grid:
-    """What is tried, and where the results go; `fixed` are the arguments that every run has."""
-
-    strategy: str
-    axes: Axes
-    fixed: Mapping[str, str]
-    rank_by: str
-    output: Path
-
-    @property
-    def columns(self) -> list[str]:
-        return list(dict.fromkeys([self.rank_by, *HEADLINE]))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,27 +31,6 @@ class Row:
     status: str
     figures: Mapping[str, Any]
     error: str | None
-
-
-def shown(name: str, value: Any) -> str:
-    """A figure of a summary as one reads it, `-` for one that has no value."""
-    if value is None:
-        return "-"
-    match MEANINGS[name].unit:
-        case "percent":
-            return f"{value:.2%}"
-        case "count":
-            return str(value)
-        case _:
-            return f"{Decimal(str(value)):.2f}"
-
-
-def headline(summary: Mapping[str, Any]) -> Iterator[str]:
-    """A line for each of the first figures of a summary.json."""
-    yield f"{'Status':18} {summary['status']}"
-    for name in HEADLINE:
-        unit = f" {summary['currency']}" if MEANINGS[name].unit == "money" else ""
-        yield f"{MEANINGS[name].label:18} {shown(name, summary['figures'][name])}{unit}"
 
 
 def check_grid_folder(folder: Path) -> None:
@@ -92,7 +46,7 @@ def check_grid_folder(folder: Path) -> None:
         raise ValueError(f"{folder} holds {lost}, which is not of a grid: choose another folder")
 
 
-def write_grid(grid: Grid, outcomes: Iterable[tuple[RunPlan, RunOutcome]]) -> list[Row]:
+def write_grid(grid: Grid, outcomes: Iterable[tuple[GridRun, RunOutcome]]) -> list[Row]:
     """Write the folder, which appears when all runs are made; the rows in the grid's order."""
     target = grid.output.resolve()
     target.parent.mkdir(parents=True, exist_ok=True)
@@ -108,26 +62,26 @@ def write_grid(grid: Grid, outcomes: Iterable[tuple[RunPlan, RunOutcome]]) -> li
     return rows
 
 
-def kept(made: Path, plan: RunPlan, outcome: RunOutcome) -> Row:
+def kept(made: Path, run: GridRun, outcome: RunOutcome) -> Row:
     """Write down the files of a run at once: the whole grid need not fit into memory."""
-    folder = folder_name(plan)
+    folder = folder_name(run)
     (made / folder).mkdir()
     for name, content in outcome.files.items():
         (made / folder / name).write_bytes(content)
     return Row(
-        number=plan.number,
+        number=run.number,
         folder=folder,
-        parameters=plan.combination,
+        parameters=run.combination,
         status=outcome.status,
         figures=outcome.figures,
         error=outcome.error,
     )
 
 
-def folder_name(plan: RunPlan) -> str:
+def folder_name(run: GridRun) -> str:
     """Such as 0001-fast=5-slow=30; what a file system might not take is an underscore."""
-    parts = [f"{name}={value}" for name, value in plan.combination.items()]
-    return re.sub(r"[^A-Za-z0-9_.=+-]", "_", "-".join([f"{plan.number:04}", *parts]))[:120]
+    parts = [f"{name}={value}" for name, value in run.combination.items()]
+    return re.sub(r"[^A-Za-z0-9_.=+-]", "_", "-".join([f"{run.number:04}", *parts]))[:120]
 
 
 def ranked(grid: Grid, rows: Iterable[Row]) -> list[Row]:
@@ -178,18 +132,3 @@ def as_csv(grid: Grid, rows: Sequence[Row]) -> str:
         values = [row.number, *row.parameters.values(), row.status, mark, *figures]
         writer.writerow([*values, row.error, row.folder])
     return text.getvalue()
-
-
-def table(grid: Grid, rows: Sequence[Row]) -> Iterator[str]:
-    """The best runs, and then those without a rank, aligned; as many as fit on a screen."""
-    order = ranked(grid, rows)
-    order += [row for row in rows if row not in order]
-    lines = [["", *grid.axes, "status", *grid.columns]]
-    for row in order[:SHOWN]:
-        figures = [shown(name, row.figures.get(name)) for name in grid.columns]
-        lines.append([str(row.number), *row.parameters.values(), row.status, *figures])
-    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-    for line in lines:
-        yield "  ".join(text.rjust(width) for text, width in zip(line, widths, strict=True))
-    if len(rows) > SHOWN:
-        yield f"and {len(rows) - SHOWN} more"

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 import sys
-from contextlib import nullcontext
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import Any
 
 import uvicorn
 
 from handlers.app import create_app
-from handlers.backtest_strategy import Failure, Stage, Work
+from handlers.backtest.strategy import Failure, Stage, Work
 from handlers.server import UVICORN_OPTIONS
 from handlers.settings import Settings
-from providers.backtest.extras import extra
 from providers.backtest.provider import BacktestProvider
+from providers.backtest.runs import load_libraries
 from providers.backtest.settings import BacktestSettings
 
 LINGER = 5.0
@@ -52,9 +54,7 @@ def carry_out(plan: Plan, provider: BacktestProvider) -> Failure:
     Whether the run is complete, the provider knows.
     """
     with plan.strategy() if plan.strategy else nullcontext() as work:
-        if plan.settings.output is not None:
-            # Takes seconds to import; at the end of a run it would keep the stream from answering.
-            extra("empyrical")
+        load_libraries(plan.settings)
         return asyncio.run(serve(plan.server, provider, work))
 
 
@@ -113,3 +113,15 @@ def url_of(server: uvicorn.Server) -> str:
     """Where the server listens."""
     host, port = server.servers[0].sockets[0].getsockname()[:2]
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+@contextmanager
+def on_signals(handler: Callable[..., Any]) -> Iterator[None]:
+    """Ctrl-C and SIGTERM do this meanwhile."""
+    numbers = (signal.SIGINT, signal.SIGTERM)
+    before = {number: signal.signal(number, handler) for number in numbers}
+    try:
+        yield
+    finally:
+        for number, old in before.items():
+            signal.signal(number, old)

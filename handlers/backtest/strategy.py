@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-import signal
 import sys
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, suppress
 from functools import partial
 from importlib import import_module
 from inspect import isawaitable, signature
-from multiprocessing import get_context
 from multiprocessing.connection import Connection
-from multiprocessing.process import BaseProcess
 from pathlib import Path
 from threading import Thread
 from traceback import format_exception
 from typing import Any, TypeVar
+
+from handlers.backtest.child import Child, ChildDied
 
 T = TypeVar("T")
 
@@ -34,9 +33,6 @@ Stage = Callable[[], AbstractContextManager[Work]]
 
 SWITCH = 0.0002
 """Seconds after which a busy thread lets the other go on: server and strategy talk all the time."""
-
-GRACE = 5.0
-"""Seconds that a process has to end in, once it has been told to or has nothing more to do."""
 
 
 class StrategyFailed(Exception):
@@ -91,36 +87,24 @@ def in_process(name: str, parameters: Mapping[str, str]) -> Iterator[Work]:
     Server and strategy then have a processor each. A process that is still there at the end is
     ended.
     """
-    context = get_context("spawn")
-    ours, theirs = context.Pipe()
-    process = context.Process(target=_far, args=(name, parameters, theirs), name="strategy")
-    process.start()
-    theirs.close()
+    child = Child("strategy", _far, name, parameters)
     try:
-        yield lambda url: aside(partial(_outcome, url, ours, process))
+        yield lambda url: aside(partial(_outcome, child, url))
     finally:
-        process.terminate()
-        process.join(GRACE)
-        process.kill()
-        process.join()
-        ours.close()
+        child.end()
 
 
-def _outcome(url: str, pipe: Connection, process: BaseProcess) -> Failure:
+def _outcome(child: Child, url: str) -> Failure:
     """Tell the process where the server is, and wait until it is done."""
     try:
-        pipe.send(url)
-        failure: Failure = pipe.recv()
-    except (EOFError, OSError):
-        process.join(GRACE)
-        return StrategyFailed(f"its process ended with exit code {process.exitcode}")
-    process.join(GRACE)
+        failure: Failure = child.ask(url)
+    except ChildDied as died:
+        return StrategyFailed(str(died))
     return failure
 
 
-def _far(name: str, parameters: Mapping[str, str], pipe: Connection) -> None:
+def _far(pipe: Connection, name: str, parameters: Mapping[str, str]) -> None:
     """What such a process does."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the one who started it
     strategy = load_class(name, parameters)
     with suppress(EOFError, OSError):  # whoever started it is gone
         failure = play(lambda url: strategy(**parameters).run(url), pipe.recv())
