@@ -37,7 +37,7 @@ from handlers.options import add_options, complain, complaints, given
 from handlers.settings import PREFIX, Settings, refusal_to_bind
 from providers.backtest.extras import MissingExtra, extra
 from providers.backtest.provider import BacktestProvider
-from providers.backtest.results import REPORT, SUMMARY, check_folder
+from providers.backtest.results.writing import REPORT, SUMMARY, check_folder
 from providers.backtest.runs import create
 from providers.backtest.settings import BacktestSettings
 

@@ -15,7 +15,7 @@ from typing import Any
 import orjson
 
 from handlers.grid import Axes, RunOutcome, RunPlan
-from providers.backtest.performance import GROUPS
+from providers.backtest.results.performance import GROUPS
 
 HEADLINE = ("total_return", "sharpe", "max_drawdown", "trades", "final_equity")
 """The figures of a run that come first, of those in its summary.json."""

@@ -32,7 +32,7 @@ from handlers.backtest_run import Plan, carry_out
 from handlers.backtest_strategy import in_thread, load_class
 from handlers.settings import Settings
 from providers.backtest.extras import MissingExtra
-from providers.backtest.results import SUMMARY, check_folder
+from providers.backtest.results.writing import SUMMARY, check_folder
 from providers.backtest.runs import create
 from providers.backtest.settings import BacktestSettings
 

@@ -134,6 +134,11 @@ class Page(Generic[T]):
     items: list[T]
     has_more: bool = False
 
+    @classmethod
+    def of(cls, found: list[T], limit: int) -> Page[T]:
+        """The first `limit` of what was found; there are more if more was found."""
+        return cls(found[:limit], has_more=len(found) > limit)
+
 
 @dataclass(frozen=True, slots=True)
 class Submission:

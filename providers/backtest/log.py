@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from providers.base import FrameType, StreamQuery
 from providers.errors import InvalidValue
+from providers.exchange.frames import numbered
 
 KEPT = 65_536
 """Events that stay in memory, to resume from."""
@@ -63,7 +64,7 @@ class RunLog:
     def append(self, account: str | None, type_: FrameType, symbol: str | None, text: str) -> None:
         """Add an event; its frame gets its `event_id`."""
         event_id = self.next_id()
-        frame = f'{text[:-1]},"event_id":"{event_id}"}}'
+        frame = numbered(text, event_id)
         self._entries.append(Entry(event_id, account, type_, symbol, frame))
         self._wake()
 

@@ -15,14 +15,12 @@ from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
 
-import orjson
-
 from providers.backtest.clock import SimulatedClock
 from providers.backtest.exchange import BacktestExchange
 from providers.backtest.log import Reader, RunLog
 from providers.backtest.market import ReplayMarket
-from providers.backtest.record import EquityPoint
 from providers.backtest.replay import Replay, moments
+from providers.backtest.results.record import EquityPoint
 from providers.backtest.settings import BacktestSettings
 from providers.backtest.source import PROVIDER, BarSource, closes
 from providers.base import BarQuery, FrameType, StreamQuery
@@ -30,7 +28,7 @@ from providers.engine.margin import figures
 from providers.engine.money import ZERO
 from providers.engine.state import Ledger
 from providers.errors import ProviderError
-from providers.exchange.documents import encode
+from providers.exchange.frames import backtest_complete, charted, connected
 from providers.exchange.memory import MemoryStore
 from providers.exchange.store import Frame
 from providers.models import Bar
@@ -108,7 +106,7 @@ class BacktestProvider(BacktestExchange):
         self._events.acknowledge(event_ids)
 
     async def _frames(self, reader: Reader) -> AsyncIterator[str]:
-        yield self._connected(reader.place)
+        yield connected(self.now(), self.name, reader.place)
         async with contextlib.aclosing(reader.frames()) as frames:
             async for frame in frames:
                 yield frame
@@ -116,15 +114,6 @@ class BacktestProvider(BacktestExchange):
             failure = self._run.exception()
             if failure is not None:
                 raise ProviderError("The backtest has failed") from failure
-
-    def _connected(self, last_event: int) -> str:
-        return _frame(
-            FrameType.CONNECTION,
-            self.now(),
-            event="CONNECTED",
-            broker=self.name,
-            last_event_id=str(last_event),
-        )
 
     async def _to_the_end(self) -> None:
         complete = False
@@ -148,7 +137,7 @@ class BacktestProvider(BacktestExchange):
                     self.equity.append(self._standing(self.now()))
                 self._report(self, complete)
             if complete:
-                done = _frame(FrameType.BACKTEST_COMPLETE, self.now(), broker=self.name)
+                done = backtest_complete(self.now(), self.name)
                 self._events.append(None, FrameType.BACKTEST_COMPLETE, None, done)
                 self.complete = True
         finally:
@@ -158,8 +147,7 @@ class BacktestProvider(BacktestExchange):
     def _closed(self, bars: list[Bar]) -> None:
         """Tell of bars that are complete, and note how the account stands."""
         for bar in bars:
-            fragment = orjson.Fragment(encode(bar))
-            frame = _frame(FrameType.CANDLE, closes(bar), bar=fragment)
+            frame = charted(bar, closes(bar))
             self._events.append(None, FrameType.CANDLE, bar.symbol, frame)
         self.equity.append(self._standing(closes(bars[0])))
 
@@ -176,8 +164,3 @@ class BacktestProvider(BacktestExchange):
 
     def _publish(self, account: str, frame: Frame) -> None:
         self._events.append(account, FrameType(frame.type.value), frame.symbol, frame.json)
-
-
-def _frame(type_: FrameType, at: datetime, **content: object) -> str:
-    frame = {"type": type_.value, "timestamp": at, **content}
-    return orjson.dumps(frame, option=orjson.OPT_UTC_Z).decode()

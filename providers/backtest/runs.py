@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from providers.backtest.data.history import open_history
 from providers.backtest.provider import BacktestProvider
-from providers.backtest.record import RunRecord
-from providers.backtest.results import check_folder, write_results
+from providers.backtest.results.record import RunRecord
+from providers.backtest.results.writing import check_folder, write_results
 from providers.backtest.settings import BacktestSettings
 from providers.base import BarQuery
 from providers.market_data.aggregate import SECONDS
@@ -27,8 +28,6 @@ def create(settings: BacktestSettings) -> BacktestProvider:
     """
     if settings.output is not None:
         check_folder(settings.output)
-    from providers.backtest.data import open_history
-
     source = open_history(
         settings.data,
         settings.symbols,
@@ -62,7 +61,7 @@ def record_of(provider: BacktestProvider, *, complete: bool) -> RunRecord:
         orders=list(books.orders.values()),
         trades=books.trades,
         equity=provider.equity,
-        bars={symbol: charted(provider, symbol) for symbol in source.instruments},
+        bars={symbol: bars_to_chart(provider, symbol) for symbol in source.instruments},
         asset_classes={symbol: each.asset_class for symbol, each in source.instruments.items()},
         position_mode=settings.position_mode,
         notices=books.notices,
@@ -80,7 +79,7 @@ def text_of(value: Any) -> str:
     return ",".join(map(str, value)) if isinstance(value, list) else str(value)
 
 
-def charted(provider: BacktestProvider, symbol: str) -> list[Bar]:
+def bars_to_chart(provider: BacktestProvider, symbol: str) -> list[Bar]:
     """The bars of the run for the price chart, in the shortest timeframe that leaves few enough."""
     bars: list[Bar] = []
     for timeframe in not_shorter(provider.source.timeframe):

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 import orjson
 from pydantic import BaseModel, ValidationError
 
-from providers.engine.state import Event, EventType, Ledger, Notice
+from providers.engine.state import Event, Ledger, Notice
 from providers.errors import ProviderUnavailable
 
 log = logging.getLogger(__name__)
@@ -42,18 +42,6 @@ def decode(model: type[M], document: str) -> M:
 def document_of(event: Event) -> str:
     """What the event shows: its entity, or the fuller view it brought along."""
     return encode(event.shown or event.entity)
-
-
-def frame_of(type_: EventType, name: str, at: int, document: str) -> str:
-    """The WebSocket frame of a logged event, without its `event_id`."""
-    frame: dict[str, Any] = {"type": type_, "timestamp": from_micros(at)}
-    if type_ is EventType.ERROR:
-        frame |= orjson.loads(document)
-    else:
-        frame |= {"event": name, type_.value: orjson.Fragment(document)}
-    if type_ is EventType.ORDER and (parent := orjson.loads(document)["parent_order_id"]):
-        frame["parent_order_id"] = parent
-    return orjson.dumps(frame, option=orjson.OPT_UTC_Z).decode()
 
 
 def to_micros(moment: datetime) -> int:

@@ -17,7 +17,8 @@ from providers.base import OrderQuery, Page, TradeQuery
 from providers.engine.state import TERMINAL, AccountState, Event, Ledger, Notice
 from providers.errors import ProviderUnavailable
 from providers.exchange.book_index import BookIndex
-from providers.exchange.documents import EPOCH, document_of, frame_of, to_micros
+from providers.exchange.documents import EPOCH, document_of, to_micros
+from providers.exchange.frames import logged
 from providers.exchange.store import Frame, Lease, Match, PastSubmission, Reader, Session
 from providers.models import Order, Position, PositionSide, Trade
 
@@ -113,7 +114,7 @@ class MemoryStore:
         self._log(books, event)
 
     def _log(self, books: Books, event: Event) -> None:
-        json = frame_of(event.type, event.name, to_micros(event.at), document_of(event))
+        json = logged(event.type, event.name, to_micros(event.at), document_of(event))
         symbol = getattr(event.entity, "symbol", None)
         self.newest = self._number()
         frame = Frame(self.newest, event.type, symbol, json)
@@ -138,11 +139,11 @@ class MemoryStore:
         books = self.books(account)
         candidates = books.state.orders if terminal is False else books.orders
         found = (order for order in candidates.values() if _wanted(order, query, terminal))
-        return _page(sorted(found, key=lambda order: order.created_at, reverse=True), query.limit)
+        return Page.of(sorted(found, key=lambda order: order.created_at, reverse=True), query.limit)
 
     def trades(self, account: str, query: TradeQuery) -> Page[Trade]:
         newest = reversed(self.books(account).trades)
-        return _page([trade for trade in newest if _asked_for(trade, query)], query.limit)
+        return Page.of([trade for trade in newest if _asked_for(trade, query)], query.limit)
 
     def positions(self, account: str, symbol: str | None) -> list[Position]:
         held = self.state(account).positions.values()
@@ -244,10 +245,6 @@ def _within(moment: datetime, query: OrderQuery | TradeQuery) -> bool:
     return (query.since is None or moment >= query.since) and (
         query.until is None or moment < query.until
     )
-
-
-def _page(found: list[T], limit: int) -> Page[T]:
-    return Page(found[:limit], has_more=len(found) > limit)
 
 
 def _leveraged(position: Position) -> bool:

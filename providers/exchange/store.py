@@ -1,11 +1,11 @@
-"""The store port: where the paper exchange keeps its accounts, durably.
+"""The store port: where a simulated exchange keeps its accounts, on a disk or in memory.
 
 A command is a plain function run inside one transaction against one account. It sees the account
-as committed, emits events, and returns; what it returns is answered only after the commit is on
-the disk. Raising undoes that command and nothing else.
+as committed, emits events, and returns; what it returns is answered only after the commit is as
+safe as the store makes it. Raising undoes that command and nothing else.
 
 A command has no effect except through its session: a store may run it again after undoing it.
-It runs in a thread of the store, so it must not touch the event loop, and it must not block.
+It may run in a thread of the store, so it must not touch the event loop, and it must not block.
 
 Every method may raise ProviderUnavailable: the disk is full, the database is locked, damaged or
 gone, or too many commands wait. A command answered so was not applied, with one exception the

@@ -12,13 +12,13 @@ from pydantic import BaseModel
 
 from providers.base import OrderQuery, Page, TradeQuery
 from providers.engine.state import TERMINAL, AccountState, Event, EventType, Ledger
-from providers.exchange.documents import EPOCH, decode, frame_of, from_micros, to_micros
+from providers.exchange.documents import EPOCH, decode, from_micros, to_micros
+from providers.exchange.frames import logged
 from providers.exchange.store import Frame, Match, PastSubmission
 from providers.exchange.triggers import probes
 from providers.models import Order, Position, Trade
 from providers.paper.tail import Logged
 
-T = TypeVar("T")
 M = TypeVar("M", bound=BaseModel)
 
 TRIGGERED = """
@@ -173,11 +173,11 @@ class SqliteReader:
         # One search per kind: both together would have to sort the whole history.
         found = [order for kind in kinds for order in self._orders(account, query, terminal=kind)]
         found.sort(key=lambda order: order.created_at, reverse=True)
-        return _page(found, query.limit)
+        return Page.of(found, query.limit)
 
     def trades(self, account: str, query: TradeQuery) -> Page[Trade]:
         search = search_trades(account, query)
-        return _page(
+        return Page.of(
             self._documents(Trade, *search.statement("t.at DESC", query.limit + 1)), query.limit
         )
 
@@ -299,12 +299,8 @@ class SqliteReader:
         return row
 
 
-def _page(found: list[T], limit: int) -> Page[T]:
-    return Page(found[:limit], has_more=len(found) > limit)
-
-
 def _frame(
     event_id: int, type_: str, name: str, symbol: str | None, at: int, document: str
 ) -> Frame:
     kind = EventType(type_)
-    return Frame(event_id, kind, symbol, frame_of(kind, name, at, document))
+    return Frame(event_id, kind, symbol, logged(kind, name, at, document))

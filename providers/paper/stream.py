@@ -18,10 +18,9 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import timedelta
 
-import orjson
-
 from providers.base import Clock, FrameType, MarketData, StreamQuery
 from providers.errors import InvalidValue
+from providers.exchange.frames import connected
 from providers.paper.tail import LoggedStore, Tail
 from providers.paper.ticker import MarketEvents, Ticker
 from providers.paper.told import Listener, Told
@@ -88,7 +87,7 @@ class EventStream:
     ) -> AsyncIterator[str]:
         listener = Listener()
         with self.tail.listening(account, listener, after, newest) as events:
-            yield self._connected(after)
+            yield connected(self._clock(), self._name, after)
             while events.behind:
                 for text in choice.texts(await events.next()):
                     yield text
@@ -111,13 +110,3 @@ class EventStream:
         quotes = choice.symbols_for(FrameType.QUOTE, listed)
         candles = choice.symbols_for(FrameType.CANDLE, listed)
         return self.ticker.listening(listener, quotes, candles)
-
-    def _connected(self, after: int) -> str:
-        frame = {
-            "type": FrameType.CONNECTION,
-            "timestamp": self._clock(),
-            "event": "CONNECTED",
-            "broker": self._name,
-            "last_event_id": str(after),
-        }
-        return orjson.dumps(frame, option=orjson.OPT_UTC_Z).decode()

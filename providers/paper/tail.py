@@ -19,7 +19,7 @@ from typing import NamedTuple, Protocol, TypeVar
 
 from providers.engine.state import EventType
 from providers.errors import ProviderUnavailable
-from providers.exchange.documents import frame_of
+from providers.exchange.frames import logged
 from providers.exchange.store import Frame, Reader, SharedStore
 from providers.paper.told import Listener, Pump, Ring, Told, told_of
 
@@ -49,7 +49,7 @@ class Logged(NamedTuple):
     document: str
 
     def frame(self) -> Frame:
-        text = frame_of(self.type, self.name, self.at, self.document)
+        text = logged(self.type, self.name, self.at, self.document)
         return Frame(self.event_id, self.type, self.symbol, text)
 
 

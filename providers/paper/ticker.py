@@ -7,19 +7,17 @@ import logging
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
-
-import orjson
+from datetime import datetime, timedelta
 
 from providers.base import BarQuery, Clock, FrameType, MarketData, SlowReader
 from providers.errors import ProviderUnavailable, SymbolNotFound
-from providers.exchange.documents import encode
+from providers.exchange.documents import EPOCH
+from providers.exchange.frames import charted, quoted
 from providers.models import Bar, Quote, Timeframe
 from providers.paper.told import Listener, Pump, Ring, Told
 
 log = logging.getLogger(__name__)
 
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
 KEPT = 8192
 """Frames of the market that stay in memory; who falls further behind is a slow reader."""
@@ -110,8 +108,7 @@ class Ticker:
             return  # it has no price yet
         known = self._latest.get(symbol)
         if known is None or (known[0] is not quote and known[0] != quote):
-            text = _frame(FrameType.QUOTE, quote.timestamp, "quote", quote)
-            self._latest[symbol] = quote, self._tell(FrameType.QUOTE, symbol, text)
+            self._latest[symbol] = quote, self._tell(FrameType.QUOTE, symbol, quoted(quote))
 
     async def _chart(self) -> None:
         """Tell the bars that have closed."""
@@ -120,8 +117,7 @@ class Ticker:
             if start + MINUTE <= now:
                 for bar in await self._closed(symbol, start, now):
                     self._next_bars[symbol] = closed = bar.timestamp + MINUTE
-                    text = _frame(FrameType.CANDLE, closed, "bar", bar)
-                    self._tell(FrameType.CANDLE, symbol, text)
+                    self._tell(FrameType.CANDLE, symbol, charted(bar, closed))
 
     async def _closed(self, symbol: str, start: datetime, now: datetime) -> list[Bar]:
         query = BarQuery(symbol=symbol, timeframe=Timeframe.M1, start=start, limit=MOST_BARS)
@@ -152,8 +148,3 @@ class MarketEvents:
             raise SlowReader
         self._position = told[-1].position if told else self._position
         return told
-
-
-def _frame(type_: FrameType, at: datetime, name: str, entity: Quote | Bar) -> str:
-    frame = {"type": type_, "timestamp": at, name: orjson.Fragment(encode(entity))}
-    return orjson.dumps(frame, option=orjson.OPT_UTC_Z).decode()

@@ -9,6 +9,7 @@ from itertools import takewhile
 from typing import Any, NamedTuple
 
 from providers.base import FrameType
+from providers.exchange.frames import numbered
 from providers.exchange.store import Frame
 
 
@@ -23,7 +24,7 @@ class Told(NamedTuple):
 
 def told_of(frame: Frame) -> Told:
     """An event of an account's log; its place is its id."""
-    text = f'{{"event_id":"{frame.event_id}",{frame.json[1:]}'
+    text = numbered(frame.json, frame.event_id)
     return Told(frame.event_id, FrameType(frame.type.value), frame.symbol, text)
 
 

@@ -11,8 +11,8 @@ from typing import Any
 import duckdb
 import pytest
 
-from providers.backtest.data_checks import BadData
-from providers.backtest.data_history import DuckHistory, open_files
+from providers.backtest.data.checks import BadData
+from providers.backtest.data.duck_history import DuckHistory, open_files
 from providers.models import Bar, Timeframe
 
 HEADER = "timestamp,open,high,low,close,volume\n"

@@ -9,7 +9,7 @@ from decimal import Decimal
 from random import Random
 from typing import Any
 
-from providers.backtest.record import EquityPoint, RunRecord
+from providers.backtest.results.record import EquityPoint, RunRecord
 from providers.backtest.source import closes
 from providers.models import (
     AssetClass,

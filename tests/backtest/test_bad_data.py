@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from providers.backtest.data_checks import Repair
+from providers.backtest.data.checks import Repair
 from providers.models import Timeframe
 from tests.backtest.files import (
     DAYS,

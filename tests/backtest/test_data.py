@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from providers.backtest.data_checks import Repair
-from providers.backtest.data_files import place_of
-from providers.backtest.data_series import length
+from providers.backtest.data.checks import Repair
+from providers.backtest.data.files import place_of
+from providers.backtest.data.series import length
 from providers.base import BarQuery
 from providers.models import Bar, Timeframe
 from tests.backtest.files import (

@@ -13,13 +13,13 @@ from unittest.mock import MagicMock
 
 import pytest
 
-from providers.backtest.data import open_history
-from providers.backtest.data_checks import BadData
-from providers.backtest.data_history import DuckHistory, open_files
-from providers.backtest.data_instruments import class_of, instrument_of
-from providers.backtest.data_pages import Page
+from providers.backtest.data.checks import BadData
+from providers.backtest.data.duck_history import DuckHistory, open_files
+from providers.backtest.data.history import open_history
+from providers.backtest.data.instruments import class_of, instrument_of
+from providers.backtest.data.pages import Page
+from providers.backtest.data.shipped import shipped
 from providers.backtest.extras import MissingExtra
-from providers.backtest.shipped import shipped
 from providers.backtest.source import MemoryBars
 from providers.base import BarQuery
 from providers.errors import UnsupportedOperation
@@ -187,7 +187,7 @@ def test_replay_holds_little_at_a_time(write: Write, monkeypatch: pytest.MonkeyP
     start = moment("2024-01-01")
     times = (f"{start + timedelta(minutes=number):%Y-%m-%dT%H:%M}" for number in range(5_000))
     path = write(rows(*times), "BTCUSD.csv")
-    monkeypatch.setattr("providers.backtest.data_history._FETCH", 500)
+    monkeypatch.setattr("providers.backtest.data.duck_history._FETCH", 500)
     with history(path, ["BTC/USD"], Timeframe.M1) as opened:
         tracemalloc.start()
         count = sum(1 for _ in opened.replay())

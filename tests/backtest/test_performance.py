@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from providers.backtest import series
-from providers.backtest.performance import GROUPS, Summary, Undefined, summarize
-from providers.backtest.record import RunRecord
-from providers.backtest.round_trips import round_trips
+from providers.backtest.results import curves
+from providers.backtest.results.performance import GROUPS, Summary, Undefined, summarize
+from providers.backtest.results.record import RunRecord
+from providers.backtest.results.round_trips import round_trips
 from providers.engine.state import Notice
 from providers.models import AssetClass, OrderStatus, RejectReason, Timeframe
 from tests.backtest.records import (
@@ -113,8 +113,8 @@ def test_the_library_agrees_on_the_drawdown() -> None:
     empyrical, numpy = pytest.importorskip("empyrical"), pytest.importorskip("numpy")
     bars = walk(["A"], 250)
     record = record_of(bars, random_deals(bars, 60), "0.001")
-    days = series.equity_by_day(record, series.calendar_of(record))
-    changes = series.returns(list(days.values()), record.initial_balance)
+    days = curves.equity_by_day(record, curves.calendar_of(record))
+    changes = curves.returns(list(days.values()), record.initial_balance)
     found = empyrical.max_drawdown(numpy.array(changes))
     assert summary_of(record).number("max_drawdown") == pytest.approx(-found)
 
@@ -160,9 +160,9 @@ def test_weekends_count_for_monday_where_they_are_not_traded() -> None:
     """Trading days are 252 to the year; a bar on a Sunday belongs to the Monday after it."""
     bars = {"A": bars_of("A", flat(*range(100, 114)))}
     record = record_of(bars, asset_classes={"A": AssetClass.FOREX})
-    calendar = series.calendar_of(record)
+    calendar = curves.calendar_of(record)
     assert calendar.periods_per_year == 252
-    days = series.equity_by_day(record, calendar)
+    days = curves.equity_by_day(record, calendar)
     assert [day.weekday() for day in days] == [0, 1, 2, 3, 4, 0, 1, 2, 3, 4, 0]
 
 
@@ -179,14 +179,14 @@ def test_weekends_count_for_monday_where_they_are_not_traded() -> None:
 def test_how_many_periods_make_a_year(changes: dict[str, Any], periods: int) -> None:
     """By the asset class, or else by whether there are bars on Saturdays; weeks for weekly bars."""
     record = replace(record_of({"A": bars_of("A", flat(*range(100, 110)))}), **changes)
-    assert series.calendar_of(record).periods_per_year == periods
+    assert curves.calendar_of(record).periods_per_year == periods
 
 
 def test_bars_of_minutes_make_returns_of_days() -> None:
     """The close at midnight belongs to the day that ends with it."""
     bars = walk(["A"], 3 * 1440, step=timedelta(minutes=1), timeframe=Timeframe.M1)
     record = record_of(bars, timeframe=Timeframe.M1)
-    days = series.equity_by_day(record, series.calendar_of(record))
+    days = curves.equity_by_day(record, curves.calendar_of(record))
     assert list(days) == [(START + number * DAY).date() for number in range(3)]
 
 
@@ -195,7 +195,7 @@ def test_months_multiply_to_the_total() -> None:
     bars = walk(["A"], 120)
     record = record_of(bars, [(0, "A", 500, 100)])
     product = 1.0
-    for change in series.monthly(record, series.calendar_of(record)).values():
+    for change in curves.monthly(record, curves.calendar_of(record)).values():
         product *= 1 + float(change)
     assert product - 1 == pytest.approx(summary_of(record).number("total_return"))
 

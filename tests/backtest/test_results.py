@@ -11,10 +11,10 @@ from typing import Any
 
 import pytest
 
-from providers.backtest import extras, results
+from providers.backtest import extras
 from providers.backtest.extras import MissingExtra, extra
-from providers.backtest.record import RunRecord
-from providers.backtest.results import check_folder, write_results
+from providers.backtest.results.record import RunRecord
+from providers.backtest.results.writing import check_folder, write_results
 from providers.exchange.documents import to_micros
 from providers.models import Order, Trade
 from tests.backtest.records import bars_of, flat, random_deals, record_of, walk
@@ -215,7 +215,7 @@ def test_a_failure_leaves_the_earlier_run(
     def fail(*_: object) -> str:
         raise RuntimeError("no ink")
 
-    monkeypatch.setattr(results, "tear_sheet", fail)
+    monkeypatch.setattr("providers.backtest.results.writing.tear_sheet", fail)
     with pytest.raises(RuntimeError, match="no ink"):
         write_results(place, record)
     assert contents(place) == before

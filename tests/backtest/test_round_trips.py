@@ -9,9 +9,9 @@ from decimal import Decimal
 from hypothesis import given
 from hypothesis import strategies as st
 
-from providers.backtest.doubts import unexplained
-from providers.backtest.record import RunRecord
-from providers.backtest.round_trips import RoundTrip, round_trips
+from providers.backtest.results.doubts import unexplained
+from providers.backtest.results.record import RunRecord
+from providers.backtest.results.round_trips import RoundTrip, round_trips
 from providers.engine.money import ZERO, exact
 from providers.models import PositionMode, PositionSide
 from tests.backtest.records import bars_of, flat, random_deals, record_of, trades_of, walk

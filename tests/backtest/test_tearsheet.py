@@ -12,11 +12,11 @@ from typing import Any
 
 import pytest
 
-from providers.backtest import charts
-from providers.backtest.performance import GROUPS, summarize
-from providers.backtest.record import RunRecord
-from providers.backtest.round_trips import round_trips
-from providers.backtest.tearsheet import reproduction, tear_sheet
+from providers.backtest.results import charts
+from providers.backtest.results.performance import GROUPS, summarize
+from providers.backtest.results.record import RunRecord
+from providers.backtest.results.round_trips import round_trips
+from providers.backtest.results.tearsheet import reproduction, tear_sheet
 from tests.backtest.records import bars_of, flat, random_deals, record_of, walk
 
 VOID = {"meta", "link", "input", "br"}

@@ -6,9 +6,9 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from pathlib import Path
 
-from providers.backtest.data_checks import BadData, Repair
-from providers.backtest.data_history import open_files
-from providers.backtest.shipped import shipped
+from providers.backtest.data.checks import BadData, Repair
+from providers.backtest.data.duck_history import open_files
+from providers.backtest.data.shipped import shipped
 from providers.backtest.source import BarSource
 from providers.models import AssetClass, Timeframe
 

@@ -14,10 +14,10 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Final
 
-from providers.backtest import series
-from providers.backtest.record import RunRecord
-from providers.backtest.round_trips import RoundTrip
-from providers.backtest.series import Calendar
+from providers.backtest.results import curves
+from providers.backtest.results.curves import Calendar
+from providers.backtest.results.record import RunRecord
+from providers.backtest.results.round_trips import RoundTrip
 from providers.backtest.source import closes
 from providers.engine.money import ZERO
 from providers.market_data.aggregate import SECONDS, to_seconds
@@ -60,7 +60,7 @@ def charted(record: RunRecord) -> list[str]:
 
 def account(record: RunRecord) -> dict[str, list[Any]]:
     """Equity, what buy and hold would have made, and drawdown, from the start of the run on."""
-    falls = [float(fall) for fall in series.underwater(record)]
+    falls = [float(fall) for fall in curves.underwater(record)]
     equity = [_number(point.equity) for point in record.equity]
     kept = thinned([equity, falls], POINTS)
     points = [record.equity[place] for place in kept]
@@ -75,7 +75,7 @@ def account(record: RunRecord) -> dict[str, list[Any]]:
 
 def _held(record: RunRecord, times: Sequence[int]) -> list[float]:
     """The worth of the initial balance at these times, had it bought the first symbol."""
-    prices = series.benchmark_prices(record)
+    prices = curves.benchmark_prices(record)
     if prices is None:
         return []
     first, held = prices
@@ -204,7 +204,7 @@ _MONTHS: Final = "Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split()
 
 def months(record: RunRecord, calendar: Calendar) -> list[tuple[int, list[Cell]]]:
     """The years, newest first, each with its months and itself as a whole."""
-    found = series.monthly(record, calendar)
+    found = curves.monthly(record, calendar)
     largest = max((abs(value) for value in found.values()), default=ZERO)
     years = sorted({year for year, _ in found}, reverse=True)
     return [(year, _year(year, found, largest)) for year in years]

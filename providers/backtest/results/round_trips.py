@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Final
 
-from providers.backtest.record import RunRecord
+from providers.backtest.results.record import RunRecord
 from providers.backtest.source import closes
 from providers.engine.margin import DIRECTION
 from providers.engine.money import ZERO, exact, quotient, trim

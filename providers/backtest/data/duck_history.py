@@ -10,12 +10,13 @@ from pathlib import Path
 from types import MappingProxyType, TracebackType
 from typing import Self
 
-from providers.backtest.data_checks import PLACES, PRICES, BadData, Repair
-from providers.backtest.data_files import describe, find_files
-from providers.backtest.data_instruments import class_of, instrument_of
-from providers.backtest.data_pages import Page, Series, read_page, replayed
-from providers.backtest.data_rows import Workshop, read_rows
-from providers.backtest.data_series import make_series, written
+from providers.backtest.data.checks import PLACES, PRICES, BadData, Repair
+from providers.backtest.data.files import describe, find_files
+from providers.backtest.data.instruments import class_of, instrument_of
+from providers.backtest.data.pages import Page, Series, read_page, replayed
+from providers.backtest.data.rows import read_rows
+from providers.backtest.data.series import make_series, written
+from providers.backtest.data.workshop import Workshop
 from providers.backtest.source import check_multiple
 from providers.base import BarQuery, Instrument
 from providers.market_data.aggregate import SECONDS, to_datetime, to_seconds, to_seconds_up

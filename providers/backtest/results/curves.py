@@ -1,4 +1,4 @@
-"""Series made of a record: equity by day, what buying and holding would have made, drawdowns."""
+"""Curves made of a record: equity by day, what buying and holding would have made, drawdowns."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 
-from providers.backtest.record import RunRecord
+from providers.backtest.results.record import RunRecord
 from providers.backtest.source import closes
 from providers.engine.money import ONE, ZERO, quotient
 from providers.market_data.aggregate import SECONDS

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from decimal import Decimal
 
-from providers.backtest.data_rows import UNITS, Workshop
+from providers.backtest.data.workshop import UNITS, Workshop
 from providers.backtest.source import PROVIDER, new_bar
 from providers.market_data.aggregate import SECONDS, floor_to, to_datetime
 from providers.models import Bar, Timeframe

@@ -9,8 +9,8 @@ from datetime import timedelta
 from decimal import Decimal
 from typing import Final
 
-from providers.backtest.record import RunRecord
-from providers.backtest.round_trips import RoundTrip
+from providers.backtest.results.record import RunRecord
+from providers.backtest.results.round_trips import RoundTrip
 from providers.backtest.source import closes
 from providers.engine.money import ZERO
 from providers.models import OrderStatus

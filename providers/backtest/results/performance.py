@@ -1,7 +1,7 @@
 """The figures of a run: what it made, at what risk, and how it traded.
 
 Money is exact. What is annualised comes from empyrical, from the returns of the periods that
-`series.calendar_of` names, with no interest on money at rest. A figure that has no value says why.
+`curves.calendar_of` names, with no interest on money at rest. A figure that has no value says why.
 """
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any, Final
 
-from providers.backtest import doubts, series
 from providers.backtest.extras import extra
-from providers.backtest.record import RunRecord
-from providers.backtest.round_trips import RoundTrip
-from providers.backtest.series import Calendar
+from providers.backtest.results import curves, doubts
+from providers.backtest.results.curves import Calendar
+from providers.backtest.results.record import RunRecord
+from providers.backtest.results.round_trips import RoundTrip
 from providers.engine.money import ONE, ZERO, exact, quotient, trim
 
 SHORTEST_YEAR: Final = timedelta(days=30)
@@ -145,12 +145,18 @@ GROUPS: Final[Mapping[str, Mapping[str, Meaning]]] = {
     },
 }
 
+MEANINGS: Final = {name: meaning for group in GROUPS.values() for name, meaning in group.items()}
+
+LESS_IS_BETTER: Final = frozenset(
+    {"volatility", "max_drawdown", "max_drawdown_days", "commissions", "peak_leverage"}
+)
+
 
 def summarize(record: RunRecord, trips: Sequence[RoundTrip]) -> Summary:
     """The figures, and what makes them doubtful."""
-    calendar = series.calendar_of(record)
+    calendar = curves.calendar_of(record)
     with exact():
-        days = series.equity_by_day(record, calendar)
+        days = curves.equity_by_day(record, calendar)
         values = _result(record, trips)
         values |= _risk(record, _annual(record, calendar, days))
         values |= _benchmark(record, calendar, days)
@@ -158,9 +164,7 @@ def summarize(record: RunRecord, trips: Sequence[RoundTrip]) -> Summary:
         values |= _activity(record)
         warnings = doubts.found(record, trips)
     figures = {
-        name: Figure(name, meaning, _rounded(values[name]))
-        for group in GROUPS.values()
-        for name, meaning in group.items()
+        name: Figure(name, meaning, _rounded(values[name])) for name, meaning in MEANINGS.items()
     }
     return Summary(record=record, calendar=calendar, figures=figures, warnings=warnings)
 
@@ -191,7 +195,7 @@ def _fraction(part: Decimal, whole: Decimal, why_not: str) -> Value:
 
 
 def _risk(record: RunRecord, annual: dict[str, Value]) -> dict[str, Value]:
-    fall = series.deepest(record)
+    fall = curves.deepest(record)
     depth = float(fall.depth) if fall else 0.0
     values = annual | {"max_drawdown": depth, "max_drawdown_days": 0.0}
     if fall:
@@ -226,7 +230,7 @@ def _annual(record: RunRecord, calendar: Calendar, days: Days) -> dict[str, Valu
 
 
 def _returns(record: RunRecord, days: Days) -> list[float] | Undefined:
-    changes = series.returns(list(days.values()), record.initial_balance)
+    changes = curves.returns(list(days.values()), record.initial_balance)
     if changes is None:
         return Undefined("the equity was not above 0 throughout")
     return changes or Undefined("the run has no bar")
@@ -246,7 +250,7 @@ def _defined(value: Any, why_not: str) -> Value:
 
 
 def _benchmark(record: RunRecord, calendar: Calendar, days: Days) -> dict[str, Value]:
-    prices = series.benchmark_prices(record)
+    prices = curves.benchmark_prices(record)
     if prices is None:
         return dict.fromkeys(GROUPS["Against buy and hold"], Undefined("the run has no bar"))
     first, held = prices
@@ -254,7 +258,7 @@ def _benchmark(record: RunRecord, calendar: Calendar, days: Days) -> dict[str, V
     total = _total_return(record)
     excess = total if isinstance(total, Undefined) else float(total) - made
     by_day = {calendar.day_of(time): price for time, price in held}
-    theirs = series.returns(series.held_forward(by_day, days, first), first) or []
+    theirs = curves.returns(curves.held_forward(by_day, days, first), first) or []
     found = _followed(record, calendar, _returns(record, days), theirs)
     return found | {"benchmark_return": made, "excess_return": excess}
 

@@ -18,16 +18,14 @@ from typing import Any, Final
 
 import orjson
 
-from providers.backtest import charts
 from providers.backtest.extras import extra
-from providers.backtest.performance import GROUPS, Figure, Summary, Undefined
-from providers.backtest.round_trips import RoundTrip
+from providers.backtest.results import charts
+from providers.backtest.results.performance import GROUPS, Figure, Summary, Undefined
+from providers.backtest.results.round_trips import RoundTrip
+from providers.backtest.settings import PREFIX
 
 LISTED: Final = 1_000
 """Round trips that the page lists; the files beside it have all."""
-
-PREFIX: Final = "TRADING_API_BACKTEST_"
-"""What the environment variable of a setting begins with."""
 
 _FILES: Final = Path(__file__).parent / "templates"
 _HEADLINES: Final = (

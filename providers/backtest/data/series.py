@@ -11,8 +11,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 
-from providers.backtest.data_checks import BadData, Repair
-from providers.backtest.data_rows import Rows, Workshop
+from providers.backtest.data.checks import BadData, Repair
+from providers.backtest.data.rows import Rows
+from providers.backtest.data.workshop import Workshop
 from providers.market_data.aggregate import DAY, EPOCH, SECONDS, floor_to
 from providers.models import AssetClass, Timeframe
 

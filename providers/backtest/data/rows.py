@@ -1,24 +1,18 @@
 """History files read into one table of typed rows, each judged by the rules of its own.
 
-The table lies in a database file of its own, in a temporary folder, so that neither it nor sorting
-it needs memory. Cells are read as text, and from text into decimals: no price is ever a float. The
-row id of the table counts the rows of all files in their order, which DuckDB keeps.
+Cells are read as text, and from text into decimals: no price is ever a float. The row id of the
+table counts the rows of all files in their order, which DuckDB keeps.
 """
 
 from __future__ import annotations
 
 import gzip
-import shutil
-import tempfile
-import weakref
 from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from string import Template
-from typing import TYPE_CHECKING, Any
 
-from providers.backtest.data_checks import (
+from providers.backtest.data.checks import (
     NUMBERS,
     PLACES,
     BadData,
@@ -27,43 +21,8 @@ from providers.backtest.data_checks import (
     row_rules,
     verdict,
 )
-from providers.backtest.data_files import DataFile, compact, unreadable
-from providers.backtest.extras import MissingExtra
-
-if TYPE_CHECKING:
-    from duckdb import DuckDBPyConnection
-
-UNITS = 10**PLACES
-"""Tables hold prices and volumes as whole numbers of this fraction: exact, and quick to fetch."""
-
-
-class Workshop:
-    """A DuckDB database in a temporary folder, which goes when it is closed or forgotten."""
-
-    def __init__(self) -> None:
-        try:
-            import duckdb
-        except ModuleNotFoundError as error:
-            raise MissingExtra(
-                f"history files need {error.name}: pip install 'trading-api[backtest]'"
-            ) from error
-        folder = tempfile.mkdtemp(prefix="trading-api-history-")
-        self._remove = weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)
-        self.connection: DuckDBPyConnection = duckdb.connect(
-            str(Path(folder, "history.duckdb")),
-            config={"TimeZone": "UTC", "autoinstall_known_extensions": "false"},
-        )
-
-    def close(self) -> None:
-        """Give the disk space back; nothing can be read any more."""
-        self.connection.close()
-        self._remove()
-
-    def run(self, sql: str, values: Sequence[Any] = (), **parts: object) -> list[Any]:
-        """All rows of a statement. `parts` are for what SQL takes no parameter for: our own names
-        and numbers.
-        """
-        return self.connection.execute(Template(sql).substitute(parts), list(values)).fetchall()
+from providers.backtest.data.files import DataFile, compact, unreadable
+from providers.backtest.data.workshop import UNITS, Workshop
 
 
 @dataclass(slots=True)

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 from decimal import Decimal
 
-from providers.backtest.data_checks import BadData
+from providers.backtest.data.checks import BadData
 from providers.backtest.source import PROVIDER, MemoryBars, coarser, new_bar
 from providers.errors import UnsupportedOperation
 from providers.market_data.aggregate import SECONDS, to_datetime

@@ -11,7 +11,7 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from providers.backtest.data_checks import NUMBERS, BadData, Repair, is_parquet
+from providers.backtest.data.checks import NUMBERS, BadData, Repair, is_parquet
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection

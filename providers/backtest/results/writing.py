@@ -16,11 +16,11 @@ import orjson
 from pydantic import BaseModel
 
 from providers.backtest.extras import require
-from providers.backtest.parquet import Table, write_parquet
-from providers.backtest.performance import Summary, Undefined, summarize
-from providers.backtest.record import EquityPoint, RunRecord
-from providers.backtest.round_trips import RoundTrip, round_trips
-from providers.backtest.tearsheet import tear_sheet
+from providers.backtest.results.parquet import Table, write_parquet
+from providers.backtest.results.performance import Summary, Undefined, summarize
+from providers.backtest.results.record import EquityPoint, RunRecord
+from providers.backtest.results.round_trips import RoundTrip, round_trips
+from providers.backtest.results.tearsheet import tear_sheet
 from providers.exchange.documents import encode
 from providers.models import Order, Trade
 
