@@ -106,12 +106,14 @@ def _rests_as_limit(order: OrderRequest) -> bool:
 
 
 def _wrong_side(price: Decimal | None, order: OrderRequest, below: Side) -> bool:
-    """Whether a bracket price is not below the entry of a `below` order, or not above it for the
-    other side. Where only the market knows the entry, the provider judges."""
-    entry = order.limit_price or order.stop_price
-    if price is None or entry is None:
+    """Whether a bracket price is not below every entry price that a `below` order names, or not
+    above them for the other side. Where only the market knows the entry, the provider judges."""
+    if price is None:
         return False
-    return price >= entry if order.side is below else price <= entry
+    entries = [entry for entry in (order.limit_price, order.stop_price) if entry is not None]
+    if order.side is below:
+        return any(price >= entry for entry in entries)
+    return any(price <= entry for entry in entries)
 
 
 _ANY_ORDER: tuple[Rule[OrderRequest], ...] = (

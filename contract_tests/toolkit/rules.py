@@ -7,7 +7,7 @@ others: the fuzzer judges every refusal by them.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any, Final
 
@@ -63,6 +63,8 @@ def _displays(given: Body) -> Iterator[str]:
 
 
 def _brackets(given: Body) -> Iterator[str]:
+    if given.get("reduce_only"):
+        yield from (name for name in ("stop_loss", "take_profit") if name in given)
     sign = 1 if given["side"] == "BUY" else -1
     for entry in ("limit_price", "stop_price"):
         if entry in given:
@@ -86,7 +88,17 @@ def broken_by_close(body: Body) -> set[str]:
 
 def broken_by_window(query: Mapping[str, list[str]], first: str, last: str) -> set[str]:
     """The parameters at fault in a schema-valid range of times."""
-    if first not in query or last not in query:
-        return set()
-    start, end = (datetime.fromisoformat(query[name][0]) for name in (first, last))
-    return {first, last} if start > end else set()
+    given = [name for name in (first, last) if name in query]
+    times = {name: datetime.fromisoformat(query[name][0]) for name in given}
+    beyond = {name for name, time in times.items() if not _has_a_year(time)}
+    turned = len(times) == 2 and times[first] > times[last]
+    return beyond | set(given) if turned else beyond
+
+
+def _has_a_year(time: datetime) -> bool:
+    """Whether its moment lies in the years 1 to 9999 of UTC; an offset may lead out of them."""
+    try:
+        time.astimezone(UTC)
+    except OverflowError:
+        return False
+    return True

@@ -6,7 +6,7 @@ HTTP face.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -117,20 +117,31 @@ def misplaced_exits(order: Order, world: World) -> Refusal | None:
     if order.stop_price is not None and order.stop_price <= 0:
         message = "trailing_distance leaves no room for a stop"
         return Refusal(RejectReason.INVALID_PRICE, message)
-    entry = named_price(order) or touch(world.quote(order.symbol), order.side)[0]
+    entries = named_prices(order) or [touch(world.quote(order.symbol), order.side)[0]]
+    name, entry = misplaced(order, entries) or ("", None)
+    if entry is None:
+        return None
+    message = f"{name} lies on the wrong side of the entry, {entry:f}"
+    return Refusal(RejectReason.INVALID_PRICE, message)
+
+
+def misplaced(order: Order, entries: Sequence[Decimal]) -> tuple[str, Decimal] | None:
+    """The exit that lies on the wrong side of a price at which the order may enter, and which."""
     for name, below in (("stop_loss", Side.BUY), ("take_profit", Side.SELL)):
         price: Decimal | None = getattr(order, name)
-        if price is not None and not (price < entry if order.side is below else price > entry):
-            message = f"{name} lies on the wrong side of the entry, {entry:f}"
-            return Refusal(RejectReason.INVALID_PRICE, message)
+        if price is None:
+            continue
+        for entry in entries:
+            if not (price < entry if order.side is below else price > entry):
+                return name, entry
     return None
 
 
-def named_price(order: Order) -> Decimal | None:
-    """The price that an order names itself; only the market knows that of the others."""
+def named_prices(order: Order) -> list[Decimal]:
+    """The prices that an order names itself; only the market knows those of the others."""
     if order.order_type is OrderType.TRAILING_STOP:
-        return None
-    return order.limit_price or order.stop_price
+        return []
+    return [price for price in (order.limit_price, order.stop_price) if price is not None]
 
 
 def closed_group(order: Order, world: World) -> Refusal | None:
@@ -277,16 +288,12 @@ def wrong_quantity(order: Order, wanted: Mapping[str, Decimal]) -> InvalidValue 
 def wrong_side(order: Order, wanted: Mapping[str, Decimal]) -> InvalidValue | None:
     """Whether the changed prices put an exit on the wrong side of the price the order names."""
     changed = order.evolve(**wanted)
-    entry = named_price(changed)
+    name, entry = misplaced(changed, named_prices(changed)) or ("", None)
     if entry is None:
         return None
-    for name, below in (("stop_loss", Side.BUY), ("take_profit", Side.SELL)):
-        price: Decimal | None = getattr(changed, name)
-        if price is not None and not (price < entry if order.side is below else price > entry):
-            field = name if name in wanted else next(iter(wanted))
-            reason = f"puts {name} on the wrong side of the entry, {entry:f}"
-            return InvalidValue(field, f"{wanted[field]:f}", reason)
-    return None
+    field = name if name in wanted else next(iter(wanted))
+    reason = f"puts {name} on the wrong side of the entry, {entry:f}"
+    return InvalidValue(field, f"{wanted[field]:f}", reason)
 
 
 MAY_TAKE_HIGHER = frozenset({(Side.BUY, OrderType.STOP), (Side.SELL, OrderType.LIMIT)})

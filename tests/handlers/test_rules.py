@@ -2,15 +2,26 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
 import httpx
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
+from contract_tests.toolkit import rules
+from handlers.parameters import to_utc
 from handlers.rules import CLOSE_RULES, ORDER_RULES, check_order, check_window
 from providers.errors import InvalidValue
-from providers.models import ClosePositionRequest, OrderRequest, OrderType
+from providers.models import (
+    ClosePositionRequest,
+    OrderRequest,
+    OrderType,
+    Side,
+    TimeInForce,
+    TrailingType,
+)
 
 BASE = {"symbol": "AAPL", "side": "BUY", "quantity": "10"}
 VALID: dict[str, dict[str, Any]] = {
@@ -56,7 +67,7 @@ OTHER_RULES: list[tuple[str, dict[str, Any], str]] = [
     ("LIMIT", {"stop_loss": "101"}, "stop_loss"),
     ("LIMIT", {"take_profit": "100"}, "take_profit"),
     ("STOP", {"take_profit": "99"}, "take_profit"),
-    ("STOP_LIMIT", {"stop_loss": "100"}, "stop_loss"),
+    ("STOP_LIMIT", {"stop_loss": "99"}, "stop_loss"),
     ("LIMIT", {"side": "SELL", "stop_loss": "99"}, "stop_loss"),
     ("LIMIT", {"side": "SELL", "take_profit": "101"}, "take_profit"),
 ]
@@ -69,7 +80,7 @@ ALLOWED: list[tuple[str, dict[str, Any]]] = [
     ("LIMIT", {"post_only": True, "time_in_force": "DAY"}),
     ("LIMIT", {"display_quantity": "9.9", "time_in_force": "GTC", "hidden": False}),
     ("LIMIT", {"stop_loss": "99", "take_profit": "101"}),
-    ("STOP_LIMIT", {"stop_loss": "99", "take_profit": "101"}),
+    ("STOP_LIMIT", {"stop_loss": "89", "take_profit": "101"}),
     ("LIMIT", {"side": "SELL", "stop_loss": "101", "take_profit": "99"}),
     ("MARKET", {"stop_loss": "1", "take_profit": "1"}),
     ("LIMIT", {"stop_price": None, "trailing_type": None}),
@@ -176,3 +187,50 @@ async def test_rules_over_http(api: httpx.AsyncClient, provider: Any) -> None:
         "reason": "must be below the entry price of a BUY, above that of a SELL",
     }
     assert provider.calls == []
+
+
+PRICE = st.sampled_from(["1", "99", "100", "101"])
+EXTRAS: dict[str, st.SearchStrategy[Any]] = {
+    **dict.fromkeys(("limit_price", "stop_price", "stop_loss", "take_profit"), PRICE),
+    "trailing_distance": PRICE,
+    "trailing_type": st.sampled_from(TrailingType),
+    "time_in_force": st.sampled_from(TimeInForce),
+    "display_quantity": st.sampled_from(["5", "10"]),
+    **dict.fromkeys(("reduce_only", "post_only", "hidden"), st.booleans()),
+}
+SOME = st.sets(st.sampled_from(sorted(EXTRAS)), max_size=3).flatmap(
+    lambda names: st.fixed_dictionaries({name: EXTRAS[name] for name in sorted(names)})
+)
+
+
+@settings(max_examples=1000)
+@given(kind=st.sampled_from(OrderType), side=st.sampled_from(Side), extras=SOME)
+def test_the_suite_has_the_same_rules(kind: OrderType, side: Side, extras: dict[str, Any]) -> None:
+    """Whoever wrote the rules down for the conformance suite read them in the document too."""
+    body = {**BASE, "order_type": kind, "side": side, **VALID[kind], **extras}
+    expected = rules.broken_by_order(body)
+    if not expected:
+        check_order(OrderRequest.model_validate(body))
+        return
+    with pytest.raises(InvalidValue) as refusal:
+        check_order(OrderRequest.model_validate(body))
+    assert (refusal.value.details or {})["field"] in expected
+
+
+MOMENTS = st.datetimes(timezones=st.timezones() | st.just(timezone(timedelta(hours=14))))
+
+
+@given(since=MOMENTS, until=MOMENTS)
+def test_the_suite_has_the_same_windows(since: datetime, until: datetime) -> None:
+    """A range of times is refused where the suite expects it, and nowhere else."""
+    texts = {"since": since.isoformat(), "until": until.isoformat()}
+    try:
+        window = {name: to_utc(name, text) for name, text in texts.items()}
+        check_window("since", "until", window)
+    except InvalidValue as error:
+        at_fault = {(error.details or {})["field"]}
+    else:
+        at_fault = set()
+    expected = rules.broken_by_window({name: [text] for name, text in texts.items()}, *texts)
+    assert bool(at_fault) == bool(expected)
+    assert at_fault <= expected

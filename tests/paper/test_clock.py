@@ -279,7 +279,7 @@ async def test_stopping_lets_go_of_the_lease(exchange: Exchange, tmp_path: Path)
     """A process that stops hands the lease over at once; there is no time to wait out."""
     first = PaperProvider(exchange.store, exchange.market, settings_of(), clock=exchange.clock)
     running = asyncio.create_task(first.market_clock.run())
-    ttl = timedelta(seconds=5)
+    ttl = timedelta(hours=5)  # five intervals of a clock that ticks hourly
     async with asyncio.timeout(20):
         while await exchange.store.acquire_lease(LEASE, "me", ttl, OPENING - ttl) is not None:
             await asyncio.sleep(0.001)  # mine ended as it began; the clock has it next
