@@ -224,13 +224,15 @@ class OrderRequest(Model):
     display_quantity: Decimal | None = None
     """How much of the order the book shows; the rest is an iceberg below."""
     leverage: Decimal | None = None
-    """The multiplier that divides the margin of the position."""
+    """The notional divided by the margin it binds; that of the account when absent."""
     margin_mode: MarginMode | None = None
     """Which margin backs the position; CROSS when absent."""
     position_id: str | None = None
     """The position to add to or reduce, for hedging accounts."""
     trailing_distance: Decimal | None = None
-    """How far the stop trails the best price; for TRAILING_STOP."""
+    """How far the stop trails the best price, in price units or in percent (below 100); for
+    TRAILING_STOP.
+    """
     trailing_type: TrailingType | None = None
     """ABSOLUTE when absent."""
 
@@ -323,7 +325,7 @@ class Order(Model):
     take_profit: Decimal | None = None
     """Limit price of the profit-taking order."""
     trailing_distance: Decimal | None = None
-    """How far the stop trails the best price."""
+    """How far the stop trails the best price, in the unit of trailing_type."""
     trailing_type: TrailingType | None = None
     """Whether trailing_distance is a price distance or a percentage."""
     trailing_reference: Decimal | None = None
@@ -333,7 +335,7 @@ class Order(Model):
     reduce_only: bool | None = None
     """Only ever reduces the position."""
     post_only: bool | None = None
-    """Was rejected rather than filled on arrival."""
+    """Would rather have been rejected than fill on arrival."""
     hidden: bool | None = None
     """Not visible in the order book."""
     display_quantity: Decimal | None = None
@@ -345,7 +347,7 @@ class Order(Model):
     position_id: str | None = None
     """The position the order opens, adds to or reduces, where it names one."""
     leverage: Decimal | None = None
-    """The multiplier that divides the margin of the position."""
+    """The notional divided by the margin it binds."""
     margin_mode: MarginMode | None = None
     """Which margin backs the position."""
     reject_reason: RejectReason | None = None
@@ -470,11 +472,11 @@ class Quote(Model):
     bid: Decimal
     """The best price to sell at."""
     bid_size: Decimal | None
-    """How much the best bid buys."""
+    """How much can be sold at the bid."""
     ask: Decimal
     """The best price to buy at."""
     ask_size: Decimal | None
-    """How much the best ask sells."""
+    """How much can be bought at the ask."""
     last: Decimal | None
     """The last traded price."""
     volume: Decimal | None = None
