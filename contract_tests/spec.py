@@ -266,7 +266,8 @@ def decimal_fields() -> frozenset[str]:
 
 
 def _decimal_fields() -> Iterator[str]:
-    decimals = {_SCHEMA_REF + "Decimal", _SCHEMA_REF + "PositiveDecimal"}
+    names = ("Decimal", "NullableDecimal", "PositiveDecimal", "NullablePositiveDecimal")
+    decimals = {_SCHEMA_REF + name for name in names}
     for schema in document()["components"]["schemas"].values():
         for name, node in schema.get("properties", {}).items():
             refs = {part.get("$ref") for part in node.get("allOf", ())}

@@ -107,12 +107,14 @@ class CompiledSchema:
 def to_json_schema(schema: Schema) -> dict[str, Any]:
     """OpenAPI 3.0 as JSON Schema 2020-12: annotations dropped, `nullable` spelled out.
 
-    A lone `allOf`, which is how OpenAPI 3.0 writes a nullable reference, is merged into its
-    parent, so that a violation is reported by the keyword that says it.
+    A lone `allOf`, which is how OpenAPI 3.0 describes a reference anew, and a `oneOf` of something
+    or null are merged into their parent: a violation is reported by the keyword that says it.
     """
-    match schema.get("allOf"):
-        case [only]:
-            schema = {**only, **{key: item for key, item in schema.items() if key != "allOf"}}
+    match schema:
+        case {"allOf": [only], **beside}:
+            schema = {**only, **beside}
+        case {"oneOf": [something, {"enum": [None]}], **beside}:
+            schema = {**something, **beside, "nullable": True}
     result = {key: item for key, item in schema.items() if key in _KEYWORDS}
     if "properties" in schema:
         fields = schema["properties"].items()

@@ -127,10 +127,23 @@ def render(spec: Schema) -> str:
 
 def model_schemas(schemas: dict[str, Schema]) -> dict[str, Schema]:
     """Return the schemas that become classes and the scalars they use, stripped of rules."""
+    schemas = {name: nullable(schema) for name, schema in schemas.items() if name != "NullEnum"}
     wanted = [name for name, schema in schemas.items() if is_model(schema)]
     for name in wanted:
         wanted.extend(ref for ref in references(schemas[name]) if ref not in wanted)
     return {name: component(schemas[name]) for name in schemas if name in wanted}
+
+
+def nullable(node: Any) -> Any:
+    """Return `node` with each `oneOf` of a component and NullEnum as a nullable reference."""
+    match node:
+        case {"oneOf": [something, {"$ref": "#/components/schemas/NullEnum"}], **beside}:
+            return {**beside, "nullable": True, "allOf": [something]}
+        case dict():
+            return {key: nullable(child) for key, child in node.items()}
+        case list():
+            return [nullable(child) for child in node]
+    return node
 
 
 def component(schema: Schema) -> Schema:

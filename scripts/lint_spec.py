@@ -81,6 +81,7 @@ def problems(spec: Json) -> Iterator[str]:
     yield from wrong_examples(spec)
     yield from wrong_requirements(spec)
     yield from unnamed_enum_values(spec)
+    yield from nullable_references(spec, "#")
 
 
 def operations(spec: Json) -> Iterator[tuple[str, Json]]:
@@ -127,7 +128,7 @@ def examples(spec: Json, node: Json, place: str) -> Iterator[tuple[str, Json, Js
     if "schema" in node:
         for name, example in node.get("examples", {}).items():
             yield f"{place}/{name}", schema, resolved(spec, example)["value"]
-    elif "default" in node and ("type" in node or "allOf" in node):
+    elif "default" in node and not {"type", "allOf", "oneOf"}.isdisjoint(node):
         yield place, schema, node["default"]
     for key, child in node.items():
         if key not in ("example", "examples", "default", "enum") and not key.startswith("x-"):
@@ -184,10 +185,25 @@ def wrong_requirements(spec: Json) -> Iterator[str]:
 def unnamed_enum_values(spec: Json) -> Iterator[str]:
     """Yield enums with values that are no identifiers and get no names by x-enum-varnames."""
     for name, schema in spec["components"]["schemas"].items():
-        values = schema.get("enum", [])
+        values = [value for value in schema.get("enum", []) if value is not None]
         names = schema.get("x-enum-varnames", values)
         if len(names) != len(values) or not all(re.fullmatch(r"[A-Za-z_]\w*", n) for n in names):
             yield f"#/components/schemas/{name}: x-enum-varnames must name each value"
+
+
+def nullable_references(node: Json, place: str) -> Iterator[str]:
+    """Yield schemas with `nullable` beside a reference, which client generators read differently.
+
+    Some take it for the reference alone and fail on null; in OpenAPI 3.0.3 it does not widen it.
+    """
+    if isinstance(node, dict):
+        if node.get("nullable") is True and "allOf" in node:
+            yield f"{place}: nullable beside allOf; write oneOf with NullEnum"
+        for key, child in node.items():
+            yield from nullable_references(child, f"{place}/{key}")
+    if isinstance(node, list):
+        for index, child in enumerate(node):
+            yield from nullable_references(child, f"{place}/{index}")
 
 
 def spectral(path: Path, ruleset: str) -> bool:

@@ -71,6 +71,10 @@ def forget_names(spec: Any) -> None:
     del spec["components"]["schemas"]["Timeframe"]["x-enum-varnames"]
 
 
+def make_a_reference_nullable(spec: Any) -> None:
+    spec["components"]["schemas"]["Order"]["properties"]["side"]["nullable"] = True
+
+
 def misspell_reference(spec: Any) -> None:
     spec["paths"]["/account"]["get"]["responses"]["200"] = {}
 
@@ -89,6 +93,7 @@ def misspell_reference(spec: Any) -> None:
         (forget_full_stop, '"A sentence without an end" does not match'),
         (misspell_level, '"SHALL" is not one of'),
         (forget_names, "Timeframe: x-enum-varnames must name each value"),
+        (make_a_reference_nullable, "Order/properties/side: nullable beside allOf"),
         (misspell_reference, "#/paths//account/get/responses/200"),
     ],
 )

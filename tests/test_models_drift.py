@@ -31,11 +31,14 @@ def test_generation_is_repeatable(source: str) -> None:
 
 
 def test_every_object_and_enum_is_a_model() -> None:
-    """Each component that is an object, an enum or a composition has its class, no other has."""
+    """Each component that is an object, an enum or a composition has its class, no other has.
+
+    NullEnum has none: it is the None of `X | None`.
+    """
     expected = {
         name
         for name, schema in SPEC["components"]["schemas"].items()
-        if generate_models.is_model(schema)
+        if generate_models.is_model(schema) and name != "NullEnum"
     }
     classes = {name for name, value in vars(models).items() if isinstance(value, type)}
     imported = {"BaseModel", "Decimal", "Model", "StrEnum"}

@@ -186,14 +186,19 @@ async def test_a_client_that_hangs_up_is_not_answered() -> None:
         await reader.read({}, receive)
 
 
-def test_openapi_keywords_that_json_schema_lacks() -> None:
+LETTER = {"type": "string", "enum": ["A"], "not": {"pattern": "B"}, "example": "A"}
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        {"nullable": True, "allOf": [LETTER]},
+        {"oneOf": [LETTER, {"type": "string", "nullable": True, "enum": [None]}]},
+    ],
+)
+def test_openapi_keywords_that_json_schema_lacks(written: dict[str, Any]) -> None:
     """nullable becomes a type and an enum member, references are merged, notes are dropped."""
-    schema = {
-        "nullable": True,
-        "description": "x",
-        "allOf": [{"type": "string", "enum": ["A"], "not": {"pattern": "B"}, "example": "A"}],
-    }
-    assert to_json_schema(schema) == {
+    assert to_json_schema({"description": "x", **written}) == {
         "type": ["string", "null"],
         "enum": ["A", None],
         "not": {"type": "string", "pattern": "B"},
