@@ -99,7 +99,7 @@ class MarginMode(StrEnum):
 
 
 class TrailingType(StrEnum):
-    """Whether trailing_distance is a price distance or a percentage."""
+    """What a trailing distance is measured in, price units or percent."""
 
     ABSOLUTE = "ABSOLUTE"
     PERCENT = "PERCENT"
@@ -268,7 +268,7 @@ class ClosePositionRequest(Model):
 
 
 class ModifyPositionRequest(Model):
-    """The exits that a position should have; what is absent or null stays as it is."""
+    """The exits that a position should have; one that is absent or null is not touched."""
 
     stop_loss: Decimal | None = None
     """Stop price of the protective order, created or moved."""
@@ -280,11 +280,11 @@ class OrderHandle(Model):
     """What a new order is called and the state it is in."""
 
     id: str
-    """The id that the server gave the order."""
+    """The id of the order, to be used in paths."""
     status: OrderStatus
     """The state when the request was answered."""
     client_order_id: str | None = None
-    """The id that the client gave the order."""
+    """The client_order_id of the request, if it had one."""
 
 
 class Order(Model):
@@ -327,7 +327,7 @@ class Order(Model):
     trailing_distance: Decimal | None = None
     """How far the stop trails the best price, in the unit of trailing_type."""
     trailing_type: TrailingType | None = None
-    """Whether trailing_distance is a price distance or a percentage."""
+    """The measure of trailing_distance."""
     trailing_reference: Decimal | None = None
     """The best price since acceptance, from which a TRAILING_STOP keeps its distance."""
     triggered: bool | None = None
@@ -341,13 +341,13 @@ class Order(Model):
     display_quantity: Decimal | None = None
     """How much of the order the book shows."""
     oco_group_id: str | None = None
-    """Orders of one group cancel each other."""
+    """The OCO group that the order is in."""
     parent_order_id: str | None = None
     """What an exit belongs to, the entry order of a bracket or the position it was set on."""
     position_id: str | None = None
     """The position the order opens, adds to or reduces, where it names one."""
     leverage: Decimal | None = None
-    """The notional divided by the margin it binds."""
+    """That of the request, or of the account where it named none."""
     margin_mode: MarginMode | None = None
     """Which margin backs the position."""
     reject_reason: RejectReason | None = None
@@ -411,7 +411,7 @@ class Position(Model):
     margin_mode: MarginMode | None = None
     """Which margin backs the position."""
     leverage: Decimal | None = None
-    """The notional divided by the margin it binds; the mean of what its orders named."""
+    """That of its orders; the mean where they named different ones."""
     liquidation_price: Decimal | None = None
     """The mark at which the position is liquidated."""
     opened_at: AwareDatetime
@@ -533,7 +533,7 @@ class Capabilities(Model):
     max_leverage: Decimal | None = None
     """The highest leverage; null where there is none."""
     rate_limits: RateLimits | None = None
-    """How often the provider may be asked; null where unlimited."""
+    """The venue's limits; null where there are none."""
 
 
 class ConnectionStatus(Model):

@@ -29,6 +29,7 @@ ROOT = Path(__file__).resolve().parents[1]
 TOOLS = ROOT / ".ci"
 STREAM = ROOT / "asyncapi.yaml"
 
+FEWEST_WORDS = 7  # of a sentence that may stand only once
 METHODS = ("get", "put", "post", "patch", "delete")
 OPERATION_KEYS = (
     "operationId",
@@ -82,6 +83,7 @@ def problems(spec: Json) -> Iterator[str]:
     yield from wrong_requirements(spec)
     yield from unnamed_enum_values(spec)
     yield from nullable_references(spec, "#")
+    yield from repeated_sentences(spec)
 
 
 def operations(spec: Json) -> Iterator[tuple[str, Json]]:
@@ -204,6 +206,27 @@ def nullable_references(node: Json, place: str) -> Iterator[str]:
     if isinstance(node, list):
         for index, child in enumerate(node):
             yield from nullable_references(child, f"{place}/{index}")
+
+
+def repeated_sentences(spec: Json) -> Iterator[str]:
+    """Yield sentences that stand in two places: one of them will be forgotten when they change."""
+    places: dict[str, list[str]] = {}
+    for place, text in dict(words(spec, "#")).items():
+        for sentence in re.split(r"(?<=[.;:])\s+", text):
+            if len(sentence.split()) >= FEWEST_WORDS:
+                places.setdefault(" ".join(sentence.split()), []).append(place)
+    for sentence, found in places.items():
+        if len(found) > 1:
+            yield f"{found[1]}: said already by {found[0]}: {sentence}"
+
+
+def words(node: Json, place: str) -> Iterator[tuple[str, str]]:
+    """Yield (place, text) of every description, summary and requirement."""
+    children = enumerate(node) if isinstance(node, list) else ()
+    for key, child in node.items() if isinstance(node, dict) else children:
+        if key in ("description", "summary", "text") and isinstance(child, str):
+            yield place, child
+        yield from words(child, f"{place}/{key}")
 
 
 def spectral(path: Path, ruleset: str) -> bool:

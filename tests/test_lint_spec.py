@@ -75,6 +75,11 @@ def make_a_reference_nullable(spec: Any) -> None:
     spec["components"]["schemas"]["Order"]["properties"]["side"]["nullable"] = True
 
 
+def say_it_twice(spec: Any) -> None:
+    schemas = spec["components"]["schemas"]
+    schemas["Trade"]["description"] = f"In short: {schemas['OrderHandle']['description']}"
+
+
 def misspell_reference(spec: Any) -> None:
     spec["paths"]["/account"]["get"]["responses"]["200"] = {}
 
@@ -94,6 +99,7 @@ def misspell_reference(spec: Any) -> None:
         (misspell_level, '"SHALL" is not one of'),
         (forget_names, "Timeframe: x-enum-varnames must name each value"),
         (make_a_reference_nullable, "Order/properties/side: nullable beside allOf"),
+        (say_it_twice, "schemas/Trade: said already by #/components/schemas/OrderHandle: What a"),
         (misspell_reference, "#/paths//account/get/responses/200"),
     ],
 )
