@@ -19,7 +19,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 SUITE = ROOT / "contract_tests"
 ENTRIES = (
-    "contract_tests.main",
+    "contract_tests.__main__",
     "contract_tests.fuzzing.hooks",
     "contract_tests.fuzzing.guarded_hooks",
 )
@@ -113,6 +113,19 @@ def test_version_and_dependencies_have_one_place(wheel: Path) -> None:
 
 
 @pytest.mark.slow
+def test_command_says_which_package_is_missing() -> None:
+    """Without the extra it ends as a command that cannot begin, not as a server that is wrong."""
+    without = (
+        "import sys; sys.modules['rich'] = None; from contract_tests.__main__ import main; main()"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", without, "list"], check=False, capture_output=True, text=True
+    )
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith("trading-conformance needs rich")
+    assert "trading-api[conformance]" in done.stderr
+
+
 def test_suite_runs_where_nothing_else_is(wheel: Path, tmp_path: Path) -> None:
     """Installed alone, the command works, and nothing of the server came with it."""
     venv.create(tmp_path / "env")
