@@ -50,16 +50,15 @@ class Settings(BaseSettings):
     port: int = Field(8080, ge=0, le=65535, description="Port to listen on; 0 picks a free one.")
     provider: str = Field(
         "paper",
-        description="What orders are sent to: paper, a simulated exchange; none, which leaves the"
-        " server alive but not ready; or a venue.",
+        description="What orders are sent to: paper, a simulated exchange; backtest, history (see"
+        " `trading-api backtest`); or none, which leaves the server alive but not ready.",
     )
     provider_options: Annotated[dict[str, str], NoDecode, BeforeValidator(_pairs)] = Field(
         {}, description="Options of the provider, as NAME=VALUE,NAME=VALUE."
     )
     database_url: str = Field(
         "sqlite:///trading-api.db",
-        description="Where accounts, orders and trades are kept: sqlite:///FILE, or"
-        " postgresql://USER@HOST/NAME when several hosts serve the same accounts.",
+        description="Where accounts, orders and trades are kept: sqlite:///FILE.",
     )
     api_keys: Annotated[tuple[ApiKey, ...], NoDecode, BeforeValidator(_keys)] = Field(
         (),
