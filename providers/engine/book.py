@@ -36,7 +36,7 @@ def resize(turn: Turn, order: Order, remaining: Decimal) -> Order:
         return end(turn, order, OrderStatus.CANCELLED)
     if remaining == order.remaining_quantity:
         return order
-    if due(order, turn.world.quote(order.symbol)):
+    if due(order, turn.world):
         turn.owe(order, resting=rests(order, turn.world))
     resized = order.evolve(
         quantity=order.filled_quantity + remaining,

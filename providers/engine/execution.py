@@ -37,7 +37,7 @@ def catch_up(turn: Turn, order: Order) -> Order:
         return end(turn, order, OrderStatus.EXPIRED)
     if order.status is OrderStatus.PENDING:
         return activate(turn, order)
-    if not due(order, turn.world.quote(order.symbol)):
+    if not due(order, turn.world):
         return order
     return execute(turn, order, resting=rests(order, turn.world))
 

@@ -134,8 +134,7 @@ def move_exit(turn: Turn, order: Order, price: Decimal) -> None:
     field = "stop_price" if order.order_type is OrderType.STOP else "limit_price"
     if getattr(order, field) == price or order.triggered:
         return
-    quote = turn.world.quote(order.symbol)
-    if due(order, quote) or not marketable(order, quote):
+    if due(order, turn.world) or not marketable(order, turn.world.quote(order.symbol)):
         turn.owe(order, resting=False)
     moved = order.evolve(**{field: price}, updated_at=turn.stamp())
     turn.order_event("BRACKET_ORDER_MODIFIED", moved)

@@ -9,6 +9,7 @@ so `due` keeps the market clock, which comes a moment later, from trading it a s
 
 from __future__ import annotations
 
+from datetime import timedelta
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 from typing import NamedTuple
 
@@ -21,6 +22,9 @@ STOPS = frozenset({OrderType.STOP, OrderType.STOP_LIMIT, OrderType.TRAILING_STOP
 LIMITED = frozenset({OrderType.LIMIT, OrderType.STOP_LIMIT})
 IMMEDIATE = frozenset({TimeInForce.IOC, TimeInForce.FOK})
 
+BURST = timedelta(seconds=1)
+"""Events of one moment are stamped a microsecond apart; no burst of them gets so far ahead."""
+
 
 class Fill(NamedTuple):
     """A price, a quantity, and whether the order made (rested) or took liquidity."""
@@ -30,9 +34,14 @@ class Fill(NamedTuple):
     is_maker: bool
 
 
-def due(order: Order, quote: Quote) -> bool:
-    """Whether the order has not met this quote yet."""
-    return order.updated_at < quote.timestamp
+def due(order: Order, world: World) -> bool:
+    """Whether the order has not met the quote in force yet.
+
+    One stamped well ahead of the clock is from before the clock was set back. It may have met this
+    quote; better that it meets one twice than none until the clock is there again.
+    """
+    stamped = order.updated_at
+    return stamped < world.quote(order.symbol).timestamp or stamped > world.now + BURST
 
 
 def rests(order: Order, world: World) -> bool:

@@ -13,7 +13,7 @@ from providers.base import BarQuery, Clock, FrameType, MarketData, SlowReader
 from providers.errors import ProviderUnavailable, SymbolNotFound
 from providers.exchange.documents import EPOCH
 from providers.exchange.frames import charted, quoted
-from providers.models import Bar, Quote, Timeframe
+from providers.models import Quote, Timeframe
 from providers.paper.told import Listener, Pump, Ring, Told
 
 log = logging.getLogger(__name__)
@@ -21,8 +21,9 @@ log = logging.getLogger(__name__)
 MINUTE = timedelta(minutes=1)
 KEPT = 8192
 """Frames of the market that stay in memory; who falls further behind is a slow reader."""
-MOST_BARS = 1000
-"""Closed bars of a symbol told at once, after a pause of the process."""
+PAUSE_SHARE = 4
+"""A fourth of that is for the bars told at once after a pause of the process or the machine; the
+next tick tells more of them, so that a pause makes no slow readers."""
 
 
 class Ticker:
@@ -37,6 +38,7 @@ class Ticker:
         self._market = market
         self._clock = clock
         self._interval = interval
+        self._most_bars = max(1, kept // PAUSE_SHARE)
         self._ring = Ring(kept)
         self._pump = Pump("ticker", self._run)
         self._quoted: Counter[str] = Counter()
@@ -114,18 +116,33 @@ class Ticker:
         """Tell the bars that have closed."""
         now = self._clock()
         for symbol, start in list(self._next_bars.items()):
-            if start + MINUTE <= now:
-                for bar in await self._closed(symbol, start, now):
-                    self._next_bars[symbol] = closed = bar.timestamp + MINUTE
-                    self._tell(FrameType.CANDLE, symbol, charted(bar, closed))
+            if start > now + MINUTE:  # the clock was set back
+                self._next_bars[symbol] = now - (now - EPOCH) % MINUTE
+            elif start + MINUTE <= now:
+                try:
+                    await self._chart_from(symbol, start, now)
+                except (SymbolNotFound, ProviderUnavailable) as error:
+                    log.warning("there are no bars of %s to tell: %s", symbol, error)
 
-    async def _closed(self, symbol: str, start: datetime, now: datetime) -> list[Bar]:
-        query = BarQuery(symbol=symbol, timeframe=Timeframe.M1, start=start, limit=MOST_BARS)
-        try:
-            return await self._market.bars(query, now)
-        except (SymbolNotFound, ProviderUnavailable) as error:
-            log.warning("there are no bars of %s to tell: %s", symbol, error)
-            return []
+    async def _chart_from(self, symbol: str, start: datetime, now: datetime) -> None:
+        """Tell the closed bars of a symbol; after a pause the first of them."""
+        limit = max(1, self._most_bars // len(self._next_bars))
+        end = start + limit * MINUTE
+        query = BarQuery(
+            symbol=symbol,
+            timeframe=Timeframe.M1,
+            start=start,
+            end=end - MINUTE,
+            limit=limit,
+        )
+        bars = await self._market.bars(query, now)
+        if symbol not in self._next_bars:
+            return  # nobody wants them any more
+        for bar in bars:
+            self._next_bars[symbol] = closed = bar.timestamp + MINUTE
+            self._tell(FrameType.CANDLE, symbol, charted(bar, closed))
+        if end <= now:
+            self._next_bars[symbol] = end  # that nothing traded later must not hold it up
 
     def _tell(self, type_: FrameType, symbol: str, text: str) -> Told:
         told = Told(self._ring.newest + 1, type_, symbol, text)

@@ -59,6 +59,17 @@ async def test_resting_orders_fill_on_a_tick(exchange: Exchange) -> None:
     ]
 
 
+async def test_a_clock_set_back_does_not_stop_orders(exchange: Exchange) -> None:
+    """Orders stamped before it meet the quotes after it, and so do new ones, whose stamps go on."""
+    exchange.clock.forward(hours=1)
+    await exchange.buy("1", limit="98")
+    exchange.clock.forward(minutes=-30)
+    stop = await exchange.sell("2", stop="97.50")
+    await exchange.tick("97", "98")
+    assert ["1@98", "2@97"] == await fills(exchange)
+    assert exchange.clock() < (await exchange.order(stop)).created_at
+
+
 async def test_the_rest_of_an_order_fills_on_the_next_ticks(exchange: Exchange) -> None:
     """What waits for size goes on with each new quote."""
     exchange.quote("99", "100", size="10")

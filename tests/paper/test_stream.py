@@ -403,6 +403,42 @@ async def test_candles(exchange: Exchange) -> None:
     assert frames[0]["timestamp"] == "2025-01-15T15:31:00Z"
 
 
+async def test_candles_after_a_clock_was_set_back(exchange: Exchange) -> None:
+    """They are not silent until that time comes again."""
+    exchange.market.add_bars([bar(minute) for minute in range(60)])
+    ticker = exchange.provider.stream.ticker
+    async with listening(exchange, types=CANDLES, symbols=frozenset({"AAPL"})) as client:
+        listener = asyncio.create_task(client.take(3))
+        while not ticker._charted:
+            await asyncio.sleep(0)
+        for minutes in (1, -20, 1, 1):
+            exchange.clock.forward(minutes=minutes)
+            await ticker.tick()
+        frames = await listener
+    assert [frame["bar"]["timestamp"] for frame in frames] == [
+        f"2025-01-15T15:{minute}:00Z" for minute in (30, 11, 12)
+    ]
+
+
+async def test_candles_after_a_long_pause(exchange: Exchange) -> None:
+    """All that closed meanwhile, over several ticks: that does not make a slow reader."""
+    exchange.market.add_bars([bar(minute) for minute in range(30, 55)])
+    stream = small(exchange, market=20)
+    async with listening(stream, types=CANDLES, symbols=frozenset({"AAPL"})) as client:
+        listener = asyncio.create_task(client.take(25))
+        while not stream.ticker._charted:
+            await asyncio.sleep(0)
+        exchange.clock.forward(minutes=25)
+        for heard in range(5, 26, 5):
+            await stream.ticker.tick()
+            while len(client.texts) <= heard and not listener.done():
+                await asyncio.sleep(0)
+        frames = await listener
+    assert [f"2025-01-15T15:{minute}:00Z" for minute in range(30, 55)] == [
+        frame["bar"]["timestamp"] for frame in frames
+    ]
+
+
 async def test_too_slow_for_the_market(exchange: Exchange) -> None:
     """Quotes that are forgotten before they were taken: told, not skipped."""
     stream = small(exchange, market=3)
