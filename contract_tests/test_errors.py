@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 
 from contract_tests.laboratory.fleet import SessionLab
-from contract_tests.requirements.protocol import documenting, send
+from contract_tests.requirements.protocol import documenting
 from contract_tests.spec import operations
 from contract_tests.toolkit.api import Api
-from contract_tests.toolkit.samples import Sample
+from contract_tests.toolkit.samples import Sample, send
 
 FAULTS = {
     "unavailable": (503, "PROVIDER_UNAVAILABLE"),

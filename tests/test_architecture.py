@@ -153,6 +153,17 @@ def test_imports_point_in_the_allowed_directions() -> None:
     assert wrong == []
 
 
+def test_areas_of_requirements_know_no_other_area() -> None:
+    """What checks of two areas need is in the toolkit."""
+    wrong = [
+        f"{found.module} -> {found.target}"
+        for found in IMPORTS
+        if within(found.module, "contract_tests.requirements")
+        and found.target.startswith("contract_tests.requirements.")
+    ]
+    assert wrong == []
+
+
 def test_engine_is_pure() -> None:
     """The engine imports nothing but itself, values, errors and the standard library."""
     foreign = [

@@ -28,8 +28,8 @@ from contract_tests.mutants.streams import (
     setting,
     twice,
 )
-from contract_tests.requirements.market_data import ALIASES
 from contract_tests.spec import VERSION_PREFIX
+from contract_tests.toolkit.market import ALIASES
 
 TABLE: Final = Table()
 add = TABLE.add

@@ -5,10 +5,10 @@ from __future__ import annotations
 from decimal import Decimal
 
 from contract_tests.requirements import requirement
-from contract_tests.requirements.positions import open_position, sides
 from contract_tests.toolkit.api import Api, Body
 from contract_tests.toolkit.expect import NotOffered, dec, equal, plain, that
 from contract_tests.toolkit.fillings import partially_filled
+from contract_tests.toolkit.holding import open_position, sides
 
 FIGURES = ("balance", "equity", "margin_used", "margin_available", "unrealized_pnl")
 

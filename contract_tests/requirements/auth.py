@@ -3,23 +3,11 @@
 from __future__ import annotations
 
 from contract_tests.requirements import requirement
-from contract_tests.requirements.protocol import send
 from contract_tests.toolkit.api import Api
 from contract_tests.toolkit.expect import equal, that
+from contract_tests.toolkit.keys import WRONG, api_key, bearer
 from contract_tests.toolkit.sameness import same
-from contract_tests.toolkit.samples import Sample, samples
-
-WRONG = "not-a-key-of-this-server"
-
-
-def bearer(key: str) -> dict[str, str]:
-    """The headers of a Bearer key."""
-    return {"Authorization": f"Bearer {key}"}
-
-
-def api_key(key: str) -> dict[str, str]:
-    """The headers of an X-API-Key."""
-    return {"X-API-Key": key}
+from contract_tests.toolkit.samples import Sample, samples, send
 
 
 @requirement("AUT-001", needs="key")

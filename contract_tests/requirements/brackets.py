@@ -7,41 +7,14 @@ from decimal import Decimal
 from functools import partial
 
 from contract_tests.requirements import requirement
-from contract_tests.requirements.positions import sides
 from contract_tests.toolkit.api import OPEN, Api, Body
 from contract_tests.toolkit.expect import NotExercised, NotOffered, Overdue, dec, equal, plain, that
 from contract_tests.toolkit.fillings import ATTEMPTS, cheapest, partially_filled
+from contract_tests.toolkit.holding import sides
 from contract_tests.toolkit.market import Quote
+from contract_tests.toolkit.protection import KINDS, both_legs, enter, far_exits, legs
 
 ZERO = Decimal(0)
-KINDS = {"STOP": "stop_price", "LIMIT": "limit_price"}
-
-
-def exits(quote: Quote, side: str = "BUY") -> Body:
-    """Exits far on either side of the market, for an entry of that side."""
-    low, high = plain(quote.below("0.5")), plain(quote.above("1.5"))
-    loss, profit = (low, high) if side == "BUY" else (high, low)
-    return {"stop_loss": loss, "take_profit": profit}
-
-
-def legs(api: Api, entry: Body) -> dict[str, Body]:
-    """The open legs of an entry by their order type."""
-    found = [one for one in api.orders(limit=1000) if one["parent_order_id"] == entry["id"]]
-    by_type = {one["order_type"]: one for one in found}
-    equal(len(by_type), len(found), "the number of legs of one type")
-    return by_type
-
-
-def both_legs(api: Api, entry: Body) -> dict[str, Body]:
-    """The open legs once there are two."""
-    return api.eventually(lambda: legs(api, entry), lambda found: len(found) == 2, "two legs exist")
-
-
-def enter(api: Api, side: str = "BUY", **changes: str) -> tuple[Body, dict[str, Body]]:
-    """A MARKET entry that filled, and its legs far from the market."""
-    symbol = changes.pop("symbol", None) or api.flat().symbol
-    entry = api.fill(symbol=symbol, side=side, **exits(api.quote(symbol), side), **changes)
-    return entry, both_legs(api, entry)
 
 
 @requirement("BRK-001")
@@ -73,7 +46,7 @@ def exits_on_the_wrong_side_are_refused(api: Api) -> None:
 def exits_are_measured_by_the_quote(api: Api) -> None:
     """Of a MARKET order each exit beyond the quote is rejected; inside it is accepted."""
     for side, _ in sides(api):
-        body, good = api.at_market(side=side), exits(api.quote(), side)
+        body, good = api.at_market(side=side), far_exits(api.quote(), side)
         for name, other in (("stop_loss", "take_profit"), ("take_profit", "stop_loss")):
             api.submit(body | {name: good[other]}).rejected("INVALID_PRICE")
         api.accept(body | good)
@@ -104,7 +77,7 @@ def one_exit_makes_one_leg(api: Api) -> None:
     """An entry with only a stop-loss, or only a take-profit, has that leg alone."""
     for name, kind in (("stop_loss", "STOP"), ("take_profit", "LIMIT")):
         symbol = api.flat().symbol
-        price = exits(api.quote(symbol))[name]
+        price = far_exits(api.quote(symbol))[name]
         entry = api.fill(symbol=symbol, **{name: price})
         found = api.eventually(partial(legs, api, entry), bool, "the leg exists")
         equal(set(found), {kind}, f"the legs of an entry with {name}")
@@ -114,7 +87,7 @@ def one_exit_makes_one_leg(api: Api) -> None:
 @requirement("BRK-002", needs="fills")
 def legs_grow_with_the_entry(api: Api) -> None:
     """Of an entry that fills in parts they are as large as what has filled, whenever seen."""
-    entry = partially_filled(api, exits)
+    entry = partially_filled(api, far_exits)
     sizes = []
     for _ in range(5):
         seen = {one["id"]: one for one in api.orders(limit=1000)}

@@ -5,24 +5,12 @@ from __future__ import annotations
 from decimal import Decimal
 
 from contract_tests.requirements import requirement
-from contract_tests.requirements.positions import open_position, sides
 from contract_tests.toolkit.api import OPEN, Api, Body
 from contract_tests.toolkit.client import NOTHING, Answer
 from contract_tests.toolkit.expect import NotOffered, dec, equal, one_of, plain, that
+from contract_tests.toolkit.holding import close_position, opened, sides
 from contract_tests.toolkit.market import TERMINAL, Instrument
 from contract_tests.toolkit.samples import UNKNOWN_POSITION
-
-
-def close(api: Api, position: Body, **body: object) -> Body:
-    """DELETE a position with a body; the order that closes it, as it reads then."""
-    handle = api.delete(f"/positions/{position['id']}", json=body or NOTHING).ok()
-    return api.order(handle["id"])
-
-
-def opened(api: Api, side: str = "BUY") -> tuple[Instrument, Body]:
-    """A new position and its instrument."""
-    instrument, _ = open_position(api, side)
-    return instrument, api.position(instrument.symbol)
 
 
 @requirement("CLO-001", needs="fills")
@@ -30,7 +18,7 @@ def closing_closes_the_whole(api: Api) -> None:
     """Without a body a MARKET order the other way closes all of it, for either side."""
     for way_in, way_out in sides(api):
         instrument, position = opened(api, way_in)
-        order = api.settled(close(api, position)["id"])
+        order = api.settled(close_position(api, position)["id"])
         shown = (order["order_type"], order["side"], order["status"])
         equal(shown, ("MARKET", way_out, "FILLED"), "the close order")
         equal(dec(order["quantity"]), dec(position["quantity"]), "its quantity")
@@ -51,7 +39,7 @@ def quantity_closes_a_part(api: Api) -> None:
     """Half is closed, half stays open under the same id."""
     instrument, position = opened(api)
     half = instrument.quantity / 2
-    order = api.settled(close(api, position, quantity=plain(half))["id"])
+    order = api.settled(close_position(api, position, quantity=plain(half))["id"])
     equal(dec(order["filled_quantity"]), half, "what the close order filled")
     rest = api.position(instrument.symbol)
     equal((rest["id"], dec(rest["quantity"])), (position["id"], half), "the rest")
@@ -67,7 +55,7 @@ def limit_close_needs_its_price(api: Api) -> None:
     instrument, position = opened(api)
     _limit_close_without_price(api, position).refused(400)
     price = plain(api.quote(instrument.symbol).above("1.5"))
-    order = close(api, position, order_type="LIMIT", limit_price=price)
+    order = close_position(api, position, order_type="LIMIT", limit_price=price)
     equal((order["order_type"], dec(order["limit_price"])), ("LIMIT", dec(price)), "the order")
     one_of(order["status"], OPEN, "its status far from the market")
     held = dec(api.position(instrument.symbol)["quantity"])
@@ -81,7 +69,7 @@ def missing_close_price_is_named(api: Api) -> None:
     answer = _limit_close_without_price(api, position)
     answer.refused(400, "INVALID_VALUE", field="limit_price")
     price = plain(api.quote(instrument.symbol).above("1.5"))
-    close(api, position, order_type="LIMIT", limit_price=price)
+    close_position(api, position, order_type="LIMIT", limit_price=price)
 
 
 @requirement("CLO-009", needs="fills")
@@ -94,7 +82,7 @@ def market_close_takes_no_price(api: Api) -> None:
     )
     answer.refused(400, "INVALID_VALUE", field="limit_price")
     equal(dec(api.position(position["symbol"])["quantity"]), dec(position["quantity"]), "held")
-    equal(api.settled(close(api, position)["id"])["status"], "FILLED", "the plain close")
+    equal(api.settled(close_position(api, position)["id"])["status"], "FILLED", "the plain close")
 
 
 @requirement("CLO-004", needs="fills")
@@ -112,8 +100,8 @@ def close_order_never_opens(api: Api) -> None:
     """A close order that rests while the position is closed otherwise does not trade any more."""
     instrument, position = opened(api)
     price = plain(api.quote(instrument.symbol).above("1.5"))
-    resting = close(api, position, order_type="LIMIT", limit_price=price)
-    api.settled(close(api, position)["id"])
+    resting = close_position(api, position, order_type="LIMIT", limit_price=price)
+    api.settled(close_position(api, position)["id"])
     if api.order(resting["id"])["status"] not in TERMINAL:
         # Still working: made marketable, it must find nothing left to close.
         low = plain(api.quote(instrument.symbol).below("0.9"))
@@ -182,6 +170,6 @@ def unknown_position_is_named(api: Api) -> None:
 def closed_position_cannot_be_closed_again(api: Api) -> None:
     """A position that was there and is closed answers 404 like any unknown one."""
     _, position = opened(api)
-    order = api.settled(close(api, position)["id"])
+    order = api.settled(close_position(api, position)["id"])
     that(order["status"] == "FILLED", "the first close", expected="FILLED", actual=order["status"])
     api.delete(f"/positions/{position['id']}").refused(404)

@@ -5,12 +5,10 @@ from __future__ import annotations
 from decimal import Decimal
 
 from contract_tests.requirements import requirement
-from contract_tests.requirements.brackets import KINDS, enter
-from contract_tests.requirements.brackets import exits as far_exits
-from contract_tests.requirements.closing import close, opened
-from contract_tests.requirements.positions import sides
 from contract_tests.toolkit.api import Api, Body
 from contract_tests.toolkit.expect import dec, equal, plain, that
+from contract_tests.toolkit.holding import close_position, opened, sides
+from contract_tests.toolkit.protection import KINDS, enter, far_exits
 from contract_tests.toolkit.samples import UNKNOWN_POSITION
 
 
@@ -114,7 +112,7 @@ def closing_the_whole_cancels_the_exits(api: Api) -> None:
     for way_in, _ in sides(api):
         small, position, legs = _protected(api, way_in)
         _kept(api, position, legs, small)
-        api.settled(close(api, position)["id"])
+        api.settled(close_position(api, position)["id"])
         _gone(api, legs)
         equal(api.positions(position["symbol"]), [], "the positions then")
         api.clean_up()
@@ -126,7 +124,7 @@ def closing_a_part_cancels_the_exits(api: Api) -> None:
     for way_in, _ in sides(api):
         small, position, legs = _protected(api, way_in)
         _kept(api, position, legs, small)
-        api.settled(close(api, position, quantity=plain(small))["id"])
+        api.settled(close_position(api, position, quantity=plain(small))["id"])
         _gone(api, legs)
         left = [dec(one["quantity"]) for one in api.positions(position["symbol"])]
         equal(left, [small * 2], "what is left of the position")
@@ -143,7 +141,7 @@ def _protected(api: Api, way_in: str) -> tuple[Decimal, Body, list[Body]]:
 
 def _kept(api: Api, position: Body, legs: list[Body], quantity: Decimal) -> None:
     """A part is closed and the legs, asked to be kept, are no larger than what is left."""
-    order = close(api, position, quantity=plain(quantity), cancel_associated_orders=False)
+    order = close_position(api, position, quantity=plain(quantity), cancel_associated_orders=False)
     api.settled(order["id"])
     most = dec(position["quantity"]) - quantity
     for leg in legs:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 
 from contract_tests.requirements import requirement
-from contract_tests.requirements.rejections import unaffordable
 from contract_tests.toolkit.api import Api, Body
 from contract_tests.toolkit.chance import new_id
 from contract_tests.toolkit.client import Answer
 from contract_tests.toolkit.expect import dec, equal, one_of, plain, that
+from contract_tests.toolkit.refusals import unaffordable
 
 AT_ONCE = 8
 """Requests sent at the same time."""

@@ -6,7 +6,6 @@ from decimal import Decimal
 from functools import partial
 
 from contract_tests.requirements import requirement
-from contract_tests.requirements.positions import adding_to, sides
 from contract_tests.toolkit.api import Api, Body
 from contract_tests.toolkit.expect import (
     NotDeclared,
@@ -21,6 +20,7 @@ from contract_tests.toolkit.expect import (
     that,
 )
 from contract_tests.toolkit.fillings import notional, traded, while_quote_stands
+from contract_tests.toolkit.holding import adding_to, sides
 from contract_tests.toolkit.market import Instrument, Quote
 
 PATIENCE, ROUNDS = 90.0, 5

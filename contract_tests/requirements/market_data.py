@@ -13,12 +13,10 @@ from contract_tests.toolkit.api import Api, Body
 from contract_tests.toolkit.client import Answer
 from contract_tests.toolkit.expect import NotDeclared, NotExercised, dec, equal, that
 from contract_tests.toolkit.invariants import moment
-from contract_tests.toolkit.market import UNKNOWN_SYMBOL, bars_path, quote_path
+from contract_tests.toolkit.market import ALIASES, UNKNOWN_SYMBOL, bars_path, quote_path
 
 MINUTES = {"1m": 1, "5m": 5, "15m": 15, "30m": 30, "1h": 60, "4h": 240, "1d": 1440, "1w": 10080}
 """The length of the timeframes that checks compare."""
-
-ALIASES = {"S:AAPL": "AAPL", "C:BTCUSD": "BTC/USD", "F:EURUSD": "EUR/USD"}
 
 
 def bars(api: Api, timeframe: str, **query: object) -> list[Body]:

@@ -9,6 +9,7 @@ from contract_tests.requirements import requirement
 from contract_tests.toolkit.api import Api, Body
 from contract_tests.toolkit.expect import NotDeclared, dec, equal, plain, that
 from contract_tests.toolkit.fillings import await_another_price, notional, seen_at_one_quote, traded
+from contract_tests.toolkit.holding import open_position, sides
 from contract_tests.toolkit.market import Instrument
 from contract_tests.toolkit.sameness import same
 from contract_tests.toolkit.samples import UNKNOWN_POSITION
@@ -16,31 +17,10 @@ from contract_tests.toolkit.samples import UNKNOWN_POSITION
 SIGN = {"LONG": 1, "SHORT": -1}
 
 
-def open_position(api: Api, side: str = "BUY", *, times: int = 1) -> tuple[Instrument, list[Body]]:
-    """Open a position in a symbol that had none; the instrument and the trades that made it."""
-    instrument = api.flat()
-    trades: list[Body] = []
-    for _ in range(times):
-        trades += api.trades(api.fill(symbol=instrument.symbol, side=side)["id"])
-    return instrument, trades
-
-
 def trade(api: Api, instrument: Instrument, side: str, quantity: Decimal) -> list[Body]:
     """Trade at the market; the trades."""
     order = api.fill(symbol=instrument.symbol, side=side, quantity=plain(quantity))
     return api.trades(order["id"])
-
-
-def sides(api: Api) -> tuple[tuple[str, str], ...]:
-    """The ways in and out of a position: long, and short where it is declared."""
-    ways = (("BUY", "SELL"), ("SELL", "BUY"))
-    return ways if api.market.declares("short_selling") else ways[:1]
-
-
-def adding_to(api: Api, position_id: str) -> Body:
-    """What an order names so that it adds to a position: in an account that nets, nothing."""
-    hedges = api.market.capabilities["position_mode"] == "HEDGING"
-    return {"position_id": position_id} if hedges else {}
 
 
 def require_netting(api: Api) -> None:

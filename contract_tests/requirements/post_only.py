@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from contract_tests.requirements import requirement
-from contract_tests.requirements.modify import patch, unchanged
 from contract_tests.toolkit.api import Api
+from contract_tests.toolkit.changing import patch, unchanged
 from contract_tests.toolkit.expect import dec, equal, plain
 from contract_tests.toolkit.sameness import same
 

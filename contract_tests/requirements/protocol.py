@@ -8,7 +8,6 @@ from typing import Any
 from urllib.parse import quote as percent
 
 from contract_tests.requirements import requirement
-from contract_tests.requirements.rejections import unaffordable
 from contract_tests.spec import (
     VERSION_PREFIX,
     documented_methods,
@@ -17,19 +16,15 @@ from contract_tests.spec import (
     strange_values,
 )
 from contract_tests.toolkit.api import MOST, Api, Body
-from contract_tests.toolkit.client import NOTHING, Answer, Client
+from contract_tests.toolkit.client import NOTHING, Answer
 from contract_tests.toolkit.expect import NotExercised, dec, equal, plain, that
 from contract_tests.toolkit.market import UNKNOWN_SYMBOL, quote_path
+from contract_tests.toolkit.refusals import unaffordable
 from contract_tests.toolkit.sameness import described
-from contract_tests.toolkit.samples import UNKNOWN_ORDER, UNKNOWN_POSITION, Sample, samples
+from contract_tests.toolkit.samples import UNKNOWN_ORDER, UNKNOWN_POSITION, Sample, samples, send
 
 BODY_SIZES = (1 << 20, 1 << 23, 1 << 26)
 """Bytes of the bodies tried until one is too large: 1, 8 and 64 MiB."""
-
-
-def send(api: Api | Client, sample: Sample, **options: Any) -> Answer:
-    """Send the sample of an operation. An Api obeys a 429 where a Client answers it."""
-    return api.send(sample.operation.method, sample.path, sample.query, json=sample.json, **options)
 
 
 @requirement("GEN-001")

@@ -6,10 +6,9 @@ from decimal import Decimal
 from functools import partial
 
 from contract_tests.requirements import requirement
-from contract_tests.requirements.closing import close, opened
-from contract_tests.requirements.positions import sides
 from contract_tests.toolkit.api import Api, Body
 from contract_tests.toolkit.expect import dec, equal, plain, that
+from contract_tests.toolkit.holding import close_position, opened, sides
 
 
 def reducing(api: Api, position: Body) -> Body:
@@ -95,9 +94,10 @@ def reducing_ends_with_the_position(api: Api) -> None:
         instrument, position = opened(api, way_in)
         order = api.place(far(api, instrument.symbol, way_out) | reducing(api, position))
         half = plain(instrument.quantity / 2)
-        api.settled(close(api, position, quantity=half, cancel_associated_orders=False)["id"])
+        reduced = close_position(api, position, quantity=half, cancel_associated_orders=False)
+        api.settled(reduced["id"])
         equal(api.order(order["id"])["status"], "OPEN", "the order while half is held")
-        api.settled(close(api, position, cancel_associated_orders=False)["id"])
+        api.settled(close_position(api, position, cancel_associated_orders=False)["id"])
         gone = api.eventually(
             partial(api.order, order["id"]),
             lambda found: found["status"] != "OPEN",

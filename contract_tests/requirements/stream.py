@@ -6,12 +6,11 @@ from contextlib import ExitStack
 from typing import Any
 
 from contract_tests.requirements import requirement
-from contract_tests.requirements.auth import WRONG, api_key, bearer
-from contract_tests.requirements.market_data import ALIASES
 from contract_tests.spec import VERSION_PREFIX
 from contract_tests.toolkit.api import Api
 from contract_tests.toolkit.client import Answer
 from contract_tests.toolkit.expect import NotDeclared, NotExercised, equal
+from contract_tests.toolkit.keys import WRONG, api_key, bearer
 from contract_tests.toolkit.listening import (
     SWITCHED,
     connected,
@@ -23,7 +22,7 @@ from contract_tests.toolkit.listening import (
     rest_and_cancel,
     same_story,
 )
-from contract_tests.toolkit.market import UNKNOWN_SYMBOL
+from contract_tests.toolkit.market import ALIASES, UNKNOWN_SYMBOL
 from contract_tests.toolkit.stream import PATH
 
 FAR_AHEAD = 10**9

@@ -3,28 +3,27 @@
 from __future__ import annotations
 
 from contract_tests.requirements import requirement
-from contract_tests.requirements.rejections import unaffordable
-from contract_tests.toolkit.api import Api, Body
+from contract_tests.toolkit.api import Api
 from contract_tests.toolkit.chance import new_id
 from contract_tests.toolkit.client import Answer
-from contract_tests.toolkit.expect import Failure
 from contract_tests.toolkit.frames import (
     event_ids_grow,
     frames_are_not_too_long,
     frames_follow_their_schemas,
 )
 from contract_tests.toolkit.listening import (
-    ENDS,
-    concerns,
+    agrees,
+    events,
     half,
     hear,
-    is_about,
     mark,
+    nothing_of,
+    once_and_last,
     rest_and_cancel,
     same_story,
 )
-from contract_tests.toolkit.sameness import same
-from contract_tests.toolkit.stream import Frame, Stream
+from contract_tests.toolkit.refusals import unaffordable
+from contract_tests.toolkit.stream import Stream
 
 SOON = 1.0
 
@@ -34,20 +33,6 @@ def lifecycle(api: Api, stream: Stream) -> str:
     order_id = rest_and_cancel(api)
     hear(stream, order_id, "ORDER_CANCELLED")
     return order_id
-
-
-def agrees(stream: Stream, frame: Frame, thing: Body, **options: object) -> None:
-    """Raise Failure with the connection unless an event tells what REST answers."""
-    try:
-        same(frame.thing, thing, f"what {frame.event} tells, as REST", **options)  # type: ignore[arg-type]
-    except Failure as failure:
-        failure.exchange = stream.exchange
-        raise
-
-
-def events(stream: Stream, order_id: str) -> list[str]:
-    """What was told of an order so far."""
-    return [frame.event for frame in stream.seen if is_about(order_id)(frame)]
 
 
 # -- frames ---
@@ -110,14 +95,6 @@ def end_is_told_once(api: Api) -> None:
             once_and_last(stream, order_id, "ORDER_CANCELLED")
 
 
-def once_and_last(stream: Stream, order_id: str, end: str) -> None:
-    """Raise Failure unless this is the only end of an order, and the last event of it."""
-    told = events(stream, order_id)
-    ends = [event for event in told if event in ENDS]
-    stream.equal(ends, [end], f"the ends told of {order_id}")
-    stream.equal(told[-1:], [end], f"the last event of {order_id}")
-
-
 @requirement("WS-046")
 def rejection_is_told(api: Api) -> None:
     """ORDER_REJECTED tells the reason that the answer gave."""
@@ -169,12 +146,6 @@ def orders_of_others_are_not_told(api: Api) -> None:
         nothing_of(theirs, order_id)
     mine.clean_up()
     other.clean_up()
-
-
-def nothing_of(stream: Stream, *order_ids: str) -> None:
-    """Raise Failure if something about an order was told."""
-    leaked = [str(one) for order_id in order_ids for one in stream.seen if concerns(order_id)(one)]
-    stream.equal(leaked, [], "events of another account")
 
 
 @requirement("WS-038")

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from contract_tests.requirements import requirement
-from contract_tests.requirements.stream_messages import complain
 from contract_tests.toolkit.api import Api
 from contract_tests.toolkit.expect import Failure, Overdue
 from contract_tests.toolkit.fillings import trip
 from contract_tests.toolkit.listening import (
     SWITCHED,
+    complain,
     hear,
     later,
     mark,

@@ -5,18 +5,20 @@ from __future__ import annotations
 from decimal import Decimal
 
 from contract_tests.requirements import requirement
-from contract_tests.requirements.brackets import KINDS, enter
-from contract_tests.requirements.stream_account import (
-    agrees,
-    events,
-    nothing_of,
-    once_and_last,
-)
 from contract_tests.toolkit.api import Api
 from contract_tests.toolkit.expect import NotExercised, dec, equal, plain
 from contract_tests.toolkit.fillings import cheapest, close, too_large, trip
 from contract_tests.toolkit.frames import event_ids_grow, frames_follow_their_schemas
-from contract_tests.toolkit.listening import hear, is_about, mark
+from contract_tests.toolkit.listening import (
+    agrees,
+    events,
+    hear,
+    is_about,
+    mark,
+    nothing_of,
+    once_and_last,
+)
+from contract_tests.toolkit.protection import KINDS, enter
 from contract_tests.toolkit.stream import Frame, Stream
 
 ZERO = Decimal(0)

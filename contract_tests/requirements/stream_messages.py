@@ -6,8 +6,8 @@ from typing import Any
 
 from contract_tests.requirements import requirement
 from contract_tests.toolkit.api import Api
-from contract_tests.toolkit.listening import hear, mark
-from contract_tests.toolkit.stream import Frame, Stream
+from contract_tests.toolkit.listening import complain, errors, hear, mark
+from contract_tests.toolkit.stream import Stream
 
 TOO_LONG = "x" * 70_000
 """More than 64 KiB and less than 256 KiB."""
@@ -18,26 +18,6 @@ ACK: dict[str, Any] = {
     "events_processed": [],
     "timestamp": 1736937000123,
 }
-
-
-def is_error(frame: Frame) -> bool:
-    """Whether it is an error that is no event of the account."""
-    return frame.type == "error" and frame.event_id is None
-
-
-def errors(stream: Stream) -> list[Any]:
-    """The codes of such errors so far."""
-    return [frame.body["code"] for frame in stream.seen if is_error(frame)]
-
-
-def complain(stream: Stream, message: object) -> Frame:
-    """Send a message that is invalid, and wait for the error that says so."""
-    before = len(errors(stream))
-    stream.say(message)
-    frame = stream.until(is_error, "an error about an invalid message")[-1]
-    stream.equal(frame.body["code"], "INVALID_MESSAGE", "the code")
-    stream.equal(len(errors(stream)), before + 1, "the number of errors")
-    return frame
 
 
 def stays(api: Api, stream: Stream) -> None:

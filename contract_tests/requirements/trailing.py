@@ -6,10 +6,10 @@ from decimal import Decimal
 from functools import partial
 
 from contract_tests.requirements import requirement
-from contract_tests.requirements.positions import sides
 from contract_tests.toolkit.api import Api, Body, without
 from contract_tests.toolkit.expect import NotExercised, Overdue, dec, equal, plain, that
 from contract_tests.toolkit.fillings import first_to_fill, while_quote_stands
+from contract_tests.toolkit.holding import sides
 from contract_tests.toolkit.market import TERMINAL, Quote
 from contract_tests.toolkit.sameness import same
 

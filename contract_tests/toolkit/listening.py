@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterable
 from typing import Any, Final
 
 from contract_tests.toolkit.api import Api, Body
-from contract_tests.toolkit.expect import dec, plain
+from contract_tests.toolkit.expect import Failure, dec, plain
+from contract_tests.toolkit.sameness import same
 from contract_tests.toolkit.stream import Frame, Stream
 
 SWITCHED: Final = 101
@@ -104,3 +105,51 @@ def later(stream: Stream, event_id: int) -> list[Frame]:
 def half(body: Body) -> str:
     """Half the quantity of an order."""
     return plain(dec(body["quantity"]) / 2)
+
+
+def is_error(frame: Frame) -> bool:
+    """Whether it is an error that is no event of the account."""
+    return frame.type == "error" and frame.event_id is None
+
+
+def errors(stream: Stream) -> list[Any]:
+    """The codes of such errors so far."""
+    return [frame.body["code"] for frame in stream.seen if is_error(frame)]
+
+
+def complain(stream: Stream, message: object) -> Frame:
+    """Send a message that is invalid, and wait for the error that says so."""
+    before = len(errors(stream))
+    stream.say(message)
+    frame = stream.until(is_error, "an error about an invalid message")[-1]
+    stream.equal(frame.body["code"], "INVALID_MESSAGE", "the code")
+    stream.equal(len(errors(stream)), before + 1, "the number of errors")
+    return frame
+
+
+def agrees(stream: Stream, frame: Frame, thing: Body, **options: object) -> None:
+    """Raise Failure with the connection unless an event tells what REST answers."""
+    try:
+        same(frame.thing, thing, f"what {frame.event} tells, as REST", **options)  # type: ignore[arg-type]
+    except Failure as failure:
+        failure.exchange = stream.exchange
+        raise
+
+
+def events(stream: Stream, order_id: str) -> list[str]:
+    """What was told of an order so far."""
+    return [frame.event for frame in stream.seen if is_about(order_id)(frame)]
+
+
+def once_and_last(stream: Stream, order_id: str, end: str) -> None:
+    """Raise Failure unless this is the only end of an order, and the last event of it."""
+    told = events(stream, order_id)
+    ends = [event for event in told if event in ENDS]
+    stream.equal(ends, [end], f"the ends told of {order_id}")
+    stream.equal(told[-1:], [end], f"the last event of {order_id}")
+
+
+def nothing_of(stream: Stream, *order_ids: str) -> None:
+    """Raise Failure if something about an order was told."""
+    leaked = [str(one) for order_id in order_ids for one in stream.seen if concerns(order_id)(one)]
+    stream.equal(leaked, [], "events of another account")

@@ -44,6 +44,7 @@ TERMINAL: Final = {"FILLED", "CANCELLED", "REJECTED", "EXPIRED"}
 """The states of an order that has ended."""
 
 UNKNOWN_SYMBOL: Final = "NOSUCHSYMBOL"
+ALIASES = {"S:AAPL": "AAPL", "C:BTCUSD": "BTC/USD", "F:EURUSD": "EUR/USD"}
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from contract_tests.spec import Operation, operations
-from contract_tests.toolkit.client import NOTHING
+from contract_tests.toolkit.api import Api
+from contract_tests.toolkit.client import NOTHING, Answer, Client
 from contract_tests.toolkit.market import UNKNOWN_SYMBOL
 
 UNKNOWN_ORDER = "ord_00000000000000000000000000000000"
@@ -53,3 +54,8 @@ def samples(symbol: str = "AAPL", *, public: bool = False) -> list[Sample]:
     """Samples of all operations that need the provider, or of all that are public."""
     wanted = [one for one in operations().values() if one.public is public]
     return [Sample.of(operation, symbol) for operation in wanted]
+
+
+def send(api: Api | Client, sample: Sample, **options: Any) -> Answer:
+    """Send the sample of an operation. An Api obeys a 429 where a Client answers it."""
+    return api.send(sample.operation.method, sample.path, sample.query, json=sample.json, **options)
