@@ -29,7 +29,6 @@ from contract_tests.mutants.streams import (
 TABLE: Final = Table()
 add = TABLE.add
 
-EVENT: Final = of("order", "trade", "position", "account")
 HEADER: Final = "last-event-id"
 
 # -- after ---
