@@ -6,7 +6,16 @@ from decimal import Decimal
 
 from providers.engine.book import end, room
 from providers.engine.exits import follow_fill
-from providers.engine.fills import IMMEDIATE, Fill, due, fill_for, marketable, rests, triggers
+from providers.engine.fills import (
+    IMMEDIATE,
+    Fill,
+    due,
+    fill_for,
+    is_ahead,
+    marketable,
+    rests,
+    triggers,
+)
 from providers.engine.liquidation import liquidate, used_up, within_margin
 from providers.engine.margin import DIRECTION, isolated
 from providers.engine.state import TERMINAL
@@ -58,7 +67,9 @@ def expired(order: Order, world: World) -> bool:
 
 def activate(turn: Turn, order: Order) -> Order:
     """Let an order whose latency is over reach the market."""
-    if turn.world.between or turn.world.now < order.created_at + turn.world.rules.latency:
+    world, accepted = turn.world, order.created_at
+    waits = world.now < accepted + world.rules.latency and not is_ahead(accepted, world)
+    if world.between or waits:
         return order
     if order.post_only and marketable(order, turn.world.quote(order.symbol)):
         return reject(turn, order, RejectReason.POST_ONLY_VIOLATED)

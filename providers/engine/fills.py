@@ -9,7 +9,7 @@ so `due` keeps the market clock, which comes a moment later, from trading it a s
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 from typing import NamedTuple
 
@@ -37,11 +37,16 @@ class Fill(NamedTuple):
 def due(order: Order, world: World) -> bool:
     """Whether the order has not met the quote in force yet.
 
-    One stamped well ahead of the clock is from before the clock was set back. It may have met this
-    quote; better that it meets one twice than none until the clock is there again.
+    One from before the clock was set back may have; better that it meets a quote twice than none
+    until the clock is there again.
     """
     stamped = order.updated_at
-    return stamped < world.quote(order.symbol).timestamp or stamped > world.now + BURST
+    return stamped < world.quote(order.symbol).timestamp or is_ahead(stamped, world)
+
+
+def is_ahead(stamped: datetime, world: World) -> bool:
+    """Whether a stamp is from before the clock was set back: ahead by more than a burst."""
+    return stamped > world.now + BURST
 
 
 def rests(order: Order, world: World) -> bool:

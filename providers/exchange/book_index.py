@@ -63,14 +63,14 @@ class BookIndex:
                 found.append(Match(entry.account, entry.order.id))
         return found
 
-    def pending(self, symbol: str, accepted: datetime) -> list[Match]:
+    def pending(self, symbol: str, accepted: datetime, ahead: datetime) -> list[Match]:
         waiting = self._pending.get(symbol)
         if not waiting:
             return []
         return [
             Match(entry.account, order_id)
             for order_id, entry in waiting.items()
-            if entry.created_at <= accepted
+            if entry.created_at <= accepted or entry.created_at > ahead
         ]
 
     def expired(self, now: datetime) -> list[Match]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import TypeVar
 
@@ -23,6 +23,8 @@ from providers.exchange.store import Frame, Lease, Match, PastSubmission, Reader
 from providers.models import Order, Position, PositionSide, Trade
 
 T = TypeVar("T")
+
+END_OF_TIME = datetime.max.replace(tzinfo=UTC)
 
 
 @dataclass(slots=True)
@@ -164,12 +166,16 @@ class MemoryStore:
     def triggered(self, symbol: str, bid: Decimal, ask: Decimal) -> list[Match]:
         return self.book.triggered(symbol, bid, ask)
 
-    def pending(self, accepted: datetime) -> list[Match]:
-        return [match for symbol in self.book.symbols for match in self.arrived(symbol, accepted)]
+    def pending(self, accepted: datetime, ahead: datetime) -> list[Match]:
+        return [
+            match
+            for symbol in self.book.symbols
+            for match in self.book.pending(symbol, accepted, ahead)
+        ]
 
     def arrived(self, symbol: str, accepted: datetime) -> list[Match]:
         """PENDING orders in a symbol accepted at this moment or earlier, oldest first."""
-        return self.book.pending(symbol, accepted)
+        return self.book.pending(symbol, accepted, END_OF_TIME)
 
     def expired(self, now: datetime) -> list[Match]:
         return self.book.expired(now)

@@ -131,8 +131,8 @@ class Reader(Protocol):
         First what waits for nothing but size, then limits, then stops; see `triggers`.
         """
 
-    def pending(self, accepted: datetime) -> list[Match]:
-        """PENDING orders accepted at this moment or earlier, oldest first."""
+    def pending(self, accepted: datetime, ahead: datetime) -> list[Match]:
+        """PENDING orders accepted at this moment or before, or after `ahead`; oldest first."""
 
     def leveraged_accounts(self) -> list[str]:
         """Accounts with an open position that can lose more than was paid for it."""

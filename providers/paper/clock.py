@@ -18,6 +18,7 @@ from itertools import islice
 from typing import Protocol
 
 from providers.base import Clock, MarketData
+from providers.engine.fills import BURST
 from providers.engine.state import AccountState
 from providers.errors import ProviderUnavailable, SymbolNotFound
 from providers.exchange.store import Lease, LeaseLost, Match, Reader, SharedStore
@@ -117,7 +118,7 @@ class MarketClock:
     def _touched(self, reader: Reader) -> tuple[list[Match], list[str]]:
         """Orders that expiry, arrival or a quote touch; accounts whose margin wants attention."""
         now = self._clock()
-        matches = reader.expired(now) + reader.pending(now - self._latency)
+        matches = reader.expired(now) + reader.pending(now - self._latency, now + BURST)
         for symbol in reader.working_symbols():
             with suppress(SymbolNotFound):  # not listed any more: nothing there can trade
                 quote = self._market.quote(symbol, now)

@@ -30,7 +30,7 @@ EXPIRED = """
     SELECT account, id FROM orders WHERE expires_at <= ? ORDER BY expires_at, created_at"""
 
 PENDING = """
-    SELECT account, id FROM orders WHERE status = 'PENDING' AND created_at <= ?
+    SELECT account, id FROM orders WHERE status = 'PENDING' AND (created_at <= ? OR created_at > ?)
     ORDER BY created_at"""
 
 LEVERAGED = "SELECT DISTINCT account FROM positions WHERE leveraged = 1"
@@ -225,8 +225,8 @@ class SqliteReader:
     def expired(self, now: datetime) -> list[Match]:
         return self._matches(EXPIRED, to_micros(now))
 
-    def pending(self, accepted: datetime) -> list[Match]:
-        return self._matches(PENDING, to_micros(accepted))
+    def pending(self, accepted: datetime, ahead: datetime) -> list[Match]:
+        return self._matches(PENDING, to_micros(accepted), to_micros(ahead))
 
     def leveraged_accounts(self) -> list[str]:
         return [account for (account,) in self._connection.execute(LEVERAGED)]

@@ -134,7 +134,7 @@ QUESTIONS: list[Callable[[Reader], Any]] = [
     lambda reader: [reader.holdings(account).positions for account in ACCOUNTS],
     lambda reader: sorted(reader.leveraged_accounts()),
     lambda reader: reader.working_symbols(),
-    lambda reader: [sorted(reader.pending(at(n))) for n in (0, 3, 9)],
+    lambda reader: [sorted(reader.pending(at(n), at(m))) for n, m in ((0, 99), (3, 6), (9, 9))],
     lambda reader: [reader.expired(at(n)) for n in (0, 53, 99)],
     lambda reader: [
         reader.triggered(symbol, Decimal(bid), Decimal(bid + 1))

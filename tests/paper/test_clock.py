@@ -70,6 +70,17 @@ async def test_a_clock_set_back_does_not_stop_orders(exchange: Exchange) -> None
     assert exchange.clock() < (await exchange.order(stop)).created_at
 
 
+async def test_a_clock_set_back_does_not_keep_orders_on_their_way(tmp_path: Path) -> None:
+    """What was to reach the market later than the clock now says reaches it at the next tick."""
+    late = Exchange(tmp_path / "paper.db", latency=timedelta(seconds=5))
+    async with aclosing(await late.open()) as exchange:
+        exchange.clock.forward(hours=1)
+        order = await exchange.buy("1")
+        exchange.clock.forward(minutes=-30)
+        await exchange.turn()
+        assert OrderStatus.FILLED == (await exchange.order(order)).status
+
+
 async def test_the_rest_of_an_order_fills_on_the_next_ticks(exchange: Exchange) -> None:
     """What waits for size goes on with each new quote."""
     exchange.quote("99", "100", size="10")
