@@ -14,6 +14,7 @@ from typing import Any, Final
 
 from contract_tests.fuzzing.record import DIRECTORY, RECORD
 from contract_tests.spec import SPEC_FILE
+from contract_tests.wire.traffic import KEY_HEADERS
 
 CHAINS: Final = "stateful"
 OPERATION_BY_OPERATION: Final = "examples,coverage,fuzzing"
@@ -31,7 +32,6 @@ _CIRCUMSTANCES: Final = [401, 403, 404, 409, 429, "5xx"]
 _METHODS: Final = ["GET", "PUT", "POST", "PATCH", "DELETE"]
 """Others never reach the server where a proxy answers them."""
 
-_KEYS: Final = {"authorization", "x-api-key"}
 _MANY: Final = 60
 """Operations with more examples than this in the stock settings are those with many fields."""
 
@@ -75,7 +75,7 @@ class Settings:
         return config
 
     def _checks(self) -> dict[str, Any]:
-        has_key = any(name.lower() in _KEYS for name in self.headers)
+        has_key = any(name.lower() in KEY_HEADERS for name in self.headers)
         return {
             "ignored_auth": {"enabled": has_key},
             "not_a_server_error": {"expected-statuses": ["2xx", "3xx", "4xx", 501, 502, 503]},

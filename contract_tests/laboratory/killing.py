@@ -44,6 +44,7 @@ class Trader:
         self.api = api
         self.sent: list[Sent] = []
         self.acknowledged = 0
+        self._symbols = [one.symbol for one in api.market.instruments]  # while all are free
         self._random = random.Random(seed)  # noqa: S311  (a reproducible load, not a secret)
 
     def run(self) -> None:
@@ -64,7 +65,7 @@ class Trader:
             self._submit(self.api.limit(client_order_id=new_id()))
         elif action == "trade":
             side = self._random.choice(("BUY", "SELL"))
-            symbol = self._random.choice(self.api.market.instruments).symbol
+            symbol = self._random.choice(self._symbols)
             body = self.api.at_market(symbol=symbol, side=side, client_order_id=new_id())
             self._submit(body)
         elif action == "change":

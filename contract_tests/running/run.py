@@ -29,9 +29,8 @@ from contract_tests.toolkit.expect import Failure, NotExercised
 from contract_tests.toolkit.lab import Keyed, Lab
 from contract_tests.wire.clock import Steps
 from contract_tests.wire.redaction import Secrets
-from contract_tests.wire.traffic import NO_STATUS, Exchange
+from contract_tests.wire.traffic import KEY_HEADERS, NO_STATUS, Exchange
 
-KEY_HEADERS: Final = frozenset({"authorization", "x-api-key"})
 OUT_OF_TIME: Final = "not reached: --max-time was over"
 GONE: Final = "the target answers no more"
 

@@ -22,20 +22,21 @@ class Chance:
         self._random = None if seed is None else random.Random(seed)  # noqa: S311  (no secret)
         self._taken = taken
 
-    def new_id(self, field: str) -> str:
-        """An id that no order of the target has in that field."""
+    def new_id(self, field: str, length: int) -> str:
+        """An id of at least that length, which no order of the target has in that field."""
         if self._random is None:
-            return f"conf-{uuid4().hex}"
-        drawn = (f"conf-{self._random.getrandbits(128):032x}" for _ in range(_ATTEMPTS))
+            return f"conf-{uuid4().hex}".ljust(length, "0")
+        bits = (self._random.getrandbits(128) for _ in range(_ATTEMPTS))
+        drawn = (f"conf-{number:032x}".ljust(length, "0") for number in bits)
         return next(one for one in drawn if not self._taken(field, one))
 
 
 _chance: ContextVar[Chance | None] = ContextVar("_chance", default=None)
 
 
-def new_id(field: str = "client_order_id") -> str:
-    """An id for a field of an order, drawn by the check that runs here."""
-    return (_chance.get() or Chance()).new_id(field)
+def new_id(field: str = "client_order_id", *, length: int = 0) -> str:
+    """An id for a field of an order, drawn by the check that runs here; at least that long."""
+    return (_chance.get() or Chance()).new_id(field, length)
 
 
 @contextmanager

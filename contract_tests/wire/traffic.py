@@ -11,7 +11,10 @@ from urllib.parse import parse_qs, urlsplit
 
 from contract_tests.spec import Operation
 
-_SECRET_HEADERS: Final = {"authorization", "x-api-key", "cookie", "set-cookie"}
+KEY_HEADERS: Final = frozenset({"authorization", "x-api-key"})
+"""The headers that carry an API key, in lower case."""
+
+_SECRET_HEADERS: Final = KEY_HEADERS | {"cookie", "set-cookie"}
 _NOISE_HEADERS: Final = {"accept", "accept-encoding", "connection", "user-agent", "host"}
 _SHOWN: Final = 2000
 _MOST: Final = 20
