@@ -6,9 +6,10 @@ import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from importlib import import_module
+from pathlib import Path
 from typing import Any
 
-from handlers.backtest.grid import GridRun, Outcomes, failed, run_one
+from handlers.backtest.grid import GridRun, Outcomes, RunOutcome, failed, run_one
 from handlers.backtest.strategy import load_class
 from providers.backtest.extras import extra
 
@@ -34,7 +35,9 @@ class Cluster:
         code = self._code(runs[0])
         with self._client as client:
             futures = {
-                client.submit(run_one, replace(run, code=code), pure=False, retries=RETRIES): run
+                client.submit(
+                    run_on_worker, replace(run, code=code), pure=False, retries=RETRIES
+                ): run
                 for run in runs
             }
             for future in self._distributed.as_completed(list(futures), loop=client.loop):
@@ -52,3 +55,9 @@ class Cluster:
         finally:
             cloudpickle.unregister_pickle_by_value(module)
         return code
+
+
+def run_on_worker(run: GridRun) -> RunOutcome:
+    """Carry out a run in the folder of the worker, which Dask empties if the worker was killed."""
+    worker = import_module("distributed").get_worker()
+    return run_one(run, Path(worker.local_directory))

@@ -44,16 +44,27 @@ def process(*arguments: str, **environment: str) -> Iterator[subprocess.Popen[st
 @pytest.mark.slow
 @pytest.mark.timeout(900)
 def test_a_worker_dies_in_the_middle(tmp_path: Path) -> None:
-    """Its runs are made again by another worker, and the results are those of --jobs 1."""
+    """Its runs are made again by another worker, and the results are those of --jobs 1.
+
+    What it had begun lies in its own folder, which Dask empties, and not among all temporary files.
+    """
     grid = [*prepare(tmp_path), *GRID]
     assert backtest(*grid, "--jobs", "1", "--output", "here") == 0
     marks = tmp_path / "marks"
     marks.mkdir()
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
     with ExitStack() as stack:
         address = stack.enter_context(scheduler(tmp_path))
         stack.enter_context(worker(address, tmp_path / "sound", TINY_MARKS=str(marks)))
         doomed = stack.enter_context(
-            worker(address, tmp_path / "doomed", TINY_MARKS=str(marks), TINY_HANGS="yes")
+            worker(
+                address,
+                tmp_path / "doomed",
+                TINY_MARKS=str(marks),
+                TINY_HANGS="yes",
+                TMPDIR=str(temporary),
+            )
         )
         command = [*COMMAND, *grid, "--cluster", address, "--output", "there"]
         running = stack.enter_context(process(*command))
@@ -64,6 +75,7 @@ def test_a_worker_dies_in_the_middle(tmp_path: Path) -> None:
         out, _ = running.communicate(timeout=180)
     assert running.returncode == 0, out
     assert content(tmp_path / "here") == content(tmp_path / "there")
+    assert [] == list(temporary.glob("trading-api-*"))
 
 
 @contextmanager
