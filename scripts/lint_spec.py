@@ -211,7 +211,7 @@ def nullable_references(node: Json, place: str) -> Iterator[str]:
 def repeated_sentences(spec: Json) -> Iterator[str]:
     """Yield sentences that stand in two places: one of them will be forgotten when they change."""
     places: dict[str, list[str]] = {}
-    for place, text in dict(words(spec, "#")).items():
+    for place, text in words(spec, "#"):
         for sentence in re.split(r"(?<=[.;:])\s+", text):
             if len(sentence.split()) >= FEWEST_WORDS:
                 places.setdefault(" ".join(sentence.split()), []).append(place)
@@ -225,7 +225,7 @@ def words(node: Json, place: str) -> Iterator[tuple[str, str]]:
     children = enumerate(node) if isinstance(node, list) else ()
     for key, child in node.items() if isinstance(node, dict) else children:
         if key in ("description", "summary", "text") and isinstance(child, str):
-            yield place, child
+            yield f"{place}/{key}", child
         yield from words(child, f"{place}/{key}")
 
 

@@ -10,11 +10,10 @@ from collections.abc import Iterable, Iterator
 from typing import Any, Final
 from urllib.parse import quote, quote_plus
 
+from contract_tests.wire.traffic import SECRET_HEADERS
+
 STRUCK: Final = "***"
 
-_ALWAYS: Final = frozenset(
-    {"authorization", "proxy-authorization", "x-api-key", "cookie", "set-cookie"}
-)
 _SECRET_NAME: Final = re.compile(
     r"auth|key|token|secret|cookie|session|passw|credential|signature", re.IGNORECASE
 )
@@ -27,7 +26,7 @@ class Secrets:
 
     def __init__(self, headers: Iterable[tuple[str, str]] = ()) -> None:
         own = {name.lower(): value for name, value in headers if _is_secret(name)}
-        self._names = _ALWAYS | own.keys()
+        self._names = SECRET_HEADERS | own.keys()
         self._secrets: list[str] = []
         self._pattern = re.compile(r"(?!)")
         self._learn(part for value in own.values() for part in _parts(value))
@@ -67,7 +66,7 @@ class Secrets:
 
 
 def _is_secret(name: str) -> bool:
-    return name.lower() in _ALWAYS or _SECRET_NAME.search(name) is not None
+    return name.lower() in SECRET_HEADERS or _SECRET_NAME.search(name) is not None
 
 
 def _parts(value: str) -> Iterator[str]:

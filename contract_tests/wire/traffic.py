@@ -14,7 +14,7 @@ from contract_tests.spec import Operation
 KEY_HEADERS: Final = frozenset({"authorization", "x-api-key"})
 """The headers that carry an API key, in lower case."""
 
-_SECRET_HEADERS: Final = KEY_HEADERS | {"cookie", "set-cookie"}
+SECRET_HEADERS: Final = KEY_HEADERS | {"proxy-authorization", "cookie", "set-cookie"}
 _NOISE_HEADERS: Final = {"accept", "accept-encoding", "connection", "user-agent", "host"}
 _SHOWN: Final = 2000
 _MOST: Final = 20
@@ -164,7 +164,7 @@ def _refuse(constant: str) -> None:
 def _headers(headers: Mapping[str, str], mark: str) -> Iterable[str]:
     for name, value in headers.items():
         if name not in _NOISE_HEADERS:
-            yield f"{mark} {name}: {'***' if name in _SECRET_HEADERS else value}"
+            yield f"{mark} {name}: {'***' if name in SECRET_HEADERS else value}"
 
 
 def _body(body: bytes, mark: str) -> Iterable[str]:

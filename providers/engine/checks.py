@@ -118,14 +118,15 @@ def misplaced_exits(order: Order, world: World) -> Refusal | None:
         message = "trailing_distance leaves no room for a stop"
         return Refusal(RejectReason.INVALID_PRICE, message)
     entries = named_prices(order) or [touch(world.quote(order.symbol), order.side)[0]]
-    name, entry = misplaced(order, entries) or ("", None)
-    if entry is None:
+    found = misplaced_exit(order, entries)
+    if found is None:
         return None
+    name, entry = found
     message = f"{name} lies on the wrong side of the entry, {entry:f}"
     return Refusal(RejectReason.INVALID_PRICE, message)
 
 
-def misplaced(order: Order, entries: Sequence[Decimal]) -> tuple[str, Decimal] | None:
+def misplaced_exit(order: Order, entries: Sequence[Decimal]) -> tuple[str, Decimal] | None:
     """The exit that lies on the wrong side of a price at which the order may enter, and which."""
     for name, below in (("stop_loss", Side.BUY), ("take_profit", Side.SELL)):
         price: Decimal | None = getattr(order, name)
@@ -288,9 +289,10 @@ def wrong_quantity(order: Order, wanted: Mapping[str, Decimal]) -> InvalidValue 
 def wrong_side(order: Order, wanted: Mapping[str, Decimal]) -> InvalidValue | None:
     """Whether the changed prices put an exit on the wrong side of the price the order names."""
     changed = order.evolve(**wanted)
-    name, entry = misplaced(changed, named_prices(changed)) or ("", None)
-    if entry is None:
+    found = misplaced_exit(changed, named_prices(changed))
+    if found is None:
         return None
+    name, entry = found
     field = name if name in wanted else next(iter(wanted))
     reason = f"puts {name} on the wrong side of the entry, {entry:f}"
     return InvalidValue(field, f"{wanted[field]:f}", reason)

@@ -84,9 +84,9 @@ class Ticker:
     def _want(self, quotes: Iterable[str], candles: Iterable[str]) -> None:
         self._quoted.update(quotes)
         self._charted.update(candles)
-        now = self._clock()
+        minute = minute_of(self._clock())
         for symbol in candles:
-            self._next_bars.setdefault(symbol, now - (now - EPOCH) % MINUTE)
+            self._next_bars.setdefault(symbol, minute)
 
     def _unwant(self, quotes: Iterable[str], candles: Iterable[str]) -> None:
         self._quoted -= Counter(quotes)  # what nobody wants any more leaves the counter
@@ -117,7 +117,7 @@ class Ticker:
         now = self._clock()
         for symbol, start in list(self._next_bars.items()):
             if start > now + MINUTE:  # the clock was set back
-                self._next_bars[symbol] = now - (now - EPOCH) % MINUTE
+                self._next_bars[symbol] = minute_of(now)
             elif start + MINUTE <= now:
                 try:
                     await self._chart_from(symbol, start, now)
@@ -165,3 +165,8 @@ class MarketEvents:
             raise SlowReader
         self._position = told[-1].position if told else self._position
         return told
+
+
+def minute_of(moment: datetime) -> datetime:
+    """The beginning of its minute, which is that of the bar then open."""
+    return moment - (moment - EPOCH) % MINUTE

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -38,7 +38,7 @@ def history(
     timeframe: Timeframe = Timeframe.D1,
     **options: Any,
 ) -> Iterator[DuckHistory]:
-    with open_files(path, symbols or ["AAPL"], timeframe, **options) as opened:
+    with closing(open_files(path, symbols or ["AAPL"], timeframe, **options)) as opened:
         yield opened
 
 

@@ -7,8 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
-from types import MappingProxyType, TracebackType
-from typing import Self
+from types import MappingProxyType
 
 from providers.backtest.data.checks import PLACES, PRICES, BadData, Repair
 from providers.backtest.data.files import describe, find_files
@@ -116,17 +115,6 @@ class DuckHistory:
     def close(self) -> None:
         """Remove the table; nothing can be read any more."""
         self._shop.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
 
 def _decimals(shop: Workshop, place: int, columns: Iterable[str]) -> int:
