@@ -24,7 +24,7 @@ def _paper(database_url: str, options: Mapping[str, str]) -> Provider:
     from providers.paper.faults import FaultyProvider
     from providers.paper.provider import PaperProvider
     from providers.paper.settings import Fault, PaperSettings
-    from providers.paper.stores import open_store
+    from providers.store.opening import open_store
 
     unknown = sorted(set(options) - set(PaperSettings.model_fields))
     if unknown:
@@ -35,7 +35,13 @@ def _paper(database_url: str, options: Mapping[str, str]) -> Provider:
     market = SyntheticMarketData(
         settings.seed, volatility=settings.volatility, tick_interval=settings.tick_interval
     )
-    return PaperProvider(open_store(database_url, settings), market, settings)
+    store = open_store(
+        database_url,
+        initial_balance=settings.initial_balance,
+        currency=settings.currency,
+        synchronous=settings.synchronous.value,
+    )
+    return PaperProvider(store, market, settings)
 
 
 def _backtest(_: str, options: Mapping[str, str]) -> Provider:

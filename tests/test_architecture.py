@@ -30,7 +30,7 @@ TOP_LEVEL = {
 }
 ROOMS = {
     "handlers": {"backtest"},
-    "providers": {"backtest", "engine", "exchange", "paper", "market_data"},
+    "providers": {"backtest", "engine", "exchange", "market_data", "paper", "store", "streaming"},
     "contract_tests": {
         *("commands", "fuzzing", "laboratory", "mutants", "reports"),
         *("requirements", "running", "suite_tests", "toolkit", "wire"),
@@ -39,6 +39,7 @@ ROOMS = {
 
 VALUES = ("providers.models", "providers.values", "providers.errors")
 PORTS = ("providers.base", "providers.breakers", *VALUES)
+EXCHANGE = ("providers.exchange", "providers.engine", *PORTS)
 WIRE = ("contract_tests.wire", "contract_tests.spec")
 TOOLKIT = ("contract_tests.toolkit", *WIRE)
 SHIPPED = (
@@ -61,8 +62,10 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "providers.registry": ("providers",),
     "providers.engine": ("providers.engine", *VALUES),
     "providers.market_data": ("providers.market_data", *PORTS),
-    "providers.exchange": ("providers.exchange", "providers.engine", *PORTS),
-    "providers.paper": ("providers.paper", "providers.exchange", "providers.engine", *PORTS),
+    "providers.exchange": EXCHANGE,
+    "providers.store": ("providers.store", *EXCHANGE),
+    "providers.streaming": ("providers.streaming", *EXCHANGE),
+    "providers.paper": ("providers.paper", "providers.streaming", *EXCHANGE),
     "providers.backtest": (
         "providers.backtest",
         "providers.exchange",

@@ -12,10 +12,10 @@ import uuid_utils
 from providers.base import Clock, IdSource, MarketData, StreamQuery
 from providers.exchange.calendars import is_open
 from providers.exchange.exchange import SimulatedExchange, always_open
+from providers.exchange.log import LoggedStore
 from providers.paper.clock import MarketClock
 from providers.paper.settings import MarketHours, PaperSettings
-from providers.paper.stream import EventStream
-from providers.paper.tail import LoggedStore
+from providers.streaming.stream import EventStream
 
 
 def utc_now() -> datetime:

@@ -32,7 +32,7 @@ from providers.models import (
     Side,
     TimeInForce,
 )
-from providers.paper.sqlite import SqliteStore
+from providers.store.sqlite import SqliteStore
 
 RESTING_TARGET, FILLING_TARGET = 20_000, 10_000
 FLAT = 3.0

@@ -16,7 +16,7 @@ from providers.market_data.fixed import FixedMarketData
 from providers.models import Bar, OrderRequest, OrderType, Side, Trade
 from providers.paper.provider import PaperProvider
 from providers.paper.settings import PaperSettings
-from providers.paper.sqlite import SqliteStore
+from providers.store.sqlite import SqliteStore
 from tests.backtest.bars import ACCOUNT, bar, frames, history, stock, told
 
 FEES: dict[str, Any] = {"maker_fee": Decimal("0.0002"), "taker_fee": Decimal("0.0005")}

@@ -27,7 +27,7 @@ from providers.models import (
     TimeInForce,
     Trade,
 )
-from providers.paper.sqlite import SqliteStore
+from providers.store.sqlite import SqliteStore
 
 OPENING = Ledger(Decimal(1000), Decimal(1000), "USD")
 START = datetime(2024, 1, 2, tzinfo=UTC)

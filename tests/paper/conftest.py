@@ -25,7 +25,7 @@ from providers.models import (
     TimeInForce,
     Trade,
 )
-from providers.paper.sqlite import SqliteStore
+from providers.store.sqlite import SqliteStore
 
 START = datetime(2025, 1, 15, 10, 30, tzinfo=UTC)
 ROOT = Path(__file__).resolve().parents[2]

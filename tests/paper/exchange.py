@@ -23,7 +23,7 @@ from providers.models import (
 )
 from providers.paper.provider import PaperProvider
 from providers.paper.settings import PaperSettings
-from providers.paper.sqlite import SqliteStore
+from providers.store.sqlite import SqliteStore
 
 OPENING = datetime(2025, 1, 15, 15, 30, tzinfo=UTC)
 """A Wednesday, 10:30 in New York."""

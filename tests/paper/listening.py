@@ -9,9 +9,9 @@ from contextlib import aclosing, asynccontextmanager
 from typing import Any, cast
 
 from providers.base import FrameType, StreamQuery
-from providers.paper.stream import EventStream
-from providers.paper.tail import Tail
-from providers.paper.ticker import Ticker
+from providers.streaming.stream import EventStream
+from providers.streaming.tail import Tail
+from providers.streaming.ticker import Ticker
 from tests.handlers.test_stream_spec import validator
 from tests.paper.exchange import Exchange
 

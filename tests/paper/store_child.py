@@ -19,7 +19,7 @@ from providers.engine.state import Event, EventType
 from providers.errors import ProviderUnavailable
 from providers.exchange.store import Session
 from providers.models import Order, OrderStatus, OrderType, Side, TimeInForce
-from providers.paper.sqlite import SqliteStore
+from providers.store.sqlite import SqliteStore
 
 START = datetime(2025, 1, 15, 10, 30, tzinfo=UTC)
 QUANTITY = Decimal(100)

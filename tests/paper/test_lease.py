@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from providers.exchange.store import Lease, LeaseLost, Session
-from providers.paper.sqlite import SqliteStore
+from providers.store.sqlite import SqliteStore
 
 Make = Callable[..., Any]
 OpenStore = Callable[..., Awaitable[SqliteStore]]

@@ -15,9 +15,9 @@ from providers import registry
 from providers.models import OrderStatus
 from providers.paper.faults import FaultyProvider
 from providers.paper.provider import PaperProvider
-from providers.paper.sqlite import SqliteStore
-from providers.paper.stores import open_store
-from tests.paper.exchange import request, settings_of
+from providers.store.opening import open_store
+from providers.store.sqlite import SqliteStore
+from tests.paper.exchange import request
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -88,7 +88,7 @@ def test_option_values_out_of_range(option: str, value: str) -> None:
 def test_a_database_url_that_is_none(url: str) -> None:
     """Only sqlite:///FILE is a database here; what else a URL says is refused, not ignored."""
     with pytest.raises(ValueError, match="must be sqlite:///FILE"):
-        open_store(url, settings_of())
+        open_store(url, initial_balance=Decimal(1))
 
 
 @pytest.mark.parametrize(
@@ -102,15 +102,17 @@ def test_a_database_url_that_is_none(url: str) -> None:
 )
 def test_the_file_of_a_database_url(url: str, path: str) -> None:
     """Three slashes make a path relative, four absolute; escapes are undone."""
-    store = open_store(url, settings_of())
+    store = open_store(url, initial_balance=Decimal(1))
     assert isinstance(store, SqliteStore)
     assert Path(path) == store._database.path
 
 
 def test_the_settings_reach_the_store() -> None:
     """Initial balance, currency and durability are those of the settings."""
-    settings = settings_of(initial_balance="5", currency="EUR", synchronous="NORMAL")
-    store = open_store("sqlite:///paper.db", settings)
+    options = {"initial_balance": "5", "currency": "EUR", "synchronous": "NORMAL"}
+    provider = registry.create("paper", database_url="sqlite:///paper.db", options=options)
+    assert isinstance(provider, PaperProvider)
+    store = provider._store
     assert isinstance(store, SqliteStore)
     assert (Decimal(5), "EUR", "NORMAL") == (
         store._opening.balance,

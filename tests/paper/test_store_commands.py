@@ -17,8 +17,8 @@ from providers.engine.state import AccountState, Ledger
 from providers.errors import ProviderUnavailable, ShuttingDown
 from providers.exchange.store import PastSubmission, Session
 from providers.models import Order, OrderStatus, Position, Trade
-from providers.paper.sqlite import SqliteStore
-from providers.paper.sqlite_writer import Limits
+from providers.store.sqlite import SqliteStore
+from providers.store.writer import Limits
 
 Make = Callable[..., Any]
 OpenStore = Callable[..., Awaitable[SqliteStore]]
@@ -358,7 +358,7 @@ async def test_many_changes_of_another_process_are_seen(
     open_store: OpenStore, make_order: Make, emit: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A cached account that is far behind is read anew."""
-    monkeypatch.setattr("providers.paper.sqlite_reader.CATCH_UP", 5)
+    monkeypatch.setattr("providers.store.reader.CATCH_UP", 5)
     ours, theirs = await open_store(), await open_store()
     await ours.transact("default", emit(make_order(0)))
     await theirs.transact("default", emit(*(make_order(n) for n in range(1, 20))))
@@ -370,7 +370,7 @@ async def test_more_accounts_than_the_cache_holds(
     open_store: OpenStore, make_order: Make, emit: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Accounts dropped from the cache, in the middle of a commit too, come back as they were."""
-    monkeypatch.setattr("providers.paper.sqlite_writer.CACHED_ACCOUNTS", 2)
+    monkeypatch.setattr("providers.store.writer.CACHED_ACCOUNTS", 2)
     store = await open_store()
     orders = [make_order(n) for n in range(20)]
     await asyncio.gather(

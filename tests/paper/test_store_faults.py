@@ -17,7 +17,7 @@ from providers.engine.state import AccountState
 from providers.errors import ProviderUnavailable
 from providers.exchange.store import Session
 from providers.models import OrderStatus
-from providers.paper.sqlite import SqliteStore
+from providers.store.sqlite import SqliteStore
 
 Make = Callable[..., Any]
 OpenStore = Callable[..., Awaitable[SqliteStore]]

@@ -16,9 +16,9 @@ from hypothesis import strategies as st
 from providers.exchange.store import Match
 from providers.exchange.triggers import TriggerKind, price_key, probes, trigger_of
 from providers.models import Order, OrderStatus, OrderType, Side
-from providers.paper.sqlite import SqliteStore
-from providers.paper.sqlite_reader import EXPIRED, TRIGGERED, WORKING_SYMBOLS
-from providers.paper.sqlite_schema import Database, connect
+from providers.store.reader import EXPIRED, TRIGGERED, WORKING_SYMBOLS
+from providers.store.schema import Database, connect
+from providers.store.sqlite import SqliteStore
 
 Make = Callable[..., Any]
 

@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 
 from providers.errors import ProviderUnavailable
-from providers.paper import sqlite_schema
-from providers.paper.sqlite import SqliteStore
-from providers.paper.sqlite_schema import Migration, migrations, statements
+from providers.store import schema
+from providers.store.schema import Migration, migrations, statements
+from providers.store.sqlite import SqliteStore
 
 OpenStore = Callable[..., Awaitable[SqliteStore]]
 
@@ -30,7 +30,7 @@ def add_migration(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
     def add(script: str) -> None:
         known = migrations()
         extra = Migration(known[-1].number + 1, "9999_more.sql", script)
-        monkeypatch.setattr(sqlite_schema, "migrations", lambda: [*known, extra])
+        monkeypatch.setattr(schema, "migrations", lambda: [*known, extra])
 
     return add
 

@@ -20,7 +20,7 @@ from providers.engine.state import AccountState, Event, EventType, Ledger
 from providers.exchange.documents import EPOCH
 from providers.exchange.store import PastSubmission, Reader, Session
 from providers.models import Order, OrderStatus, Position
-from providers.paper.sqlite import SqliteStore
+from providers.store.sqlite import SqliteStore
 
 Make = Callable[..., Any]
 

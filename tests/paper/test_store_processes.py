@@ -14,7 +14,7 @@ from pathlib import Path
 
 from providers.base import OrderQuery
 from providers.exchange.store import Session
-from providers.paper.sqlite import SqliteStore
+from providers.store.sqlite import SqliteStore
 
 OpenStore = Callable[..., Awaitable[SqliteStore]]
 StartChild = Callable[..., Awaitable[Process]]

@@ -16,9 +16,9 @@ from providers.base import OrderQuery, Page, TradeQuery
 from providers.engine.state import Event, EventType, Ledger
 from providers.exchange.store import Frame, Reader
 from providers.models import Account, Order, OrderStatus, Side
-from providers.paper.sqlite import SqliteStore
-from providers.paper.sqlite_reader import search_orders, search_trades
-from providers.paper.sqlite_schema import Database, connect
+from providers.store.reader import search_orders, search_trades
+from providers.store.schema import Database, connect
+from providers.store.sqlite import SqliteStore
 
 Make = Callable[..., Any]
 OpenStore = Callable[..., Awaitable[SqliteStore]]

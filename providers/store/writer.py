@@ -19,7 +19,7 @@ from typing import Any, TypeVar
 
 from providers.engine.state import Ledger
 from providers.errors import ProviderUnavailable, ShuttingDown
-from providers.paper.sqlite_schema import (
+from providers.store.schema import (
     Database,
     begin,
     connect,
@@ -27,7 +27,7 @@ from providers.paper.sqlite_schema import (
     report,
     unavailable,
 )
-from providers.paper.sqlite_transaction import AccountCache, Transaction
+from providers.store.transaction import AccountCache, Transaction
 
 log = logging.getLogger(__name__)
 

@@ -176,7 +176,7 @@ def _apply(connection: sqlite3.Connection, pending: list[Migration]) -> None:
 
 def migrations() -> list[Migration]:
     """Every migration of this release, in order: files named `0001_what_it_does.sql`."""
-    folder = files("providers.paper") / "migrations"
+    folder = files("providers.store") / "migrations"
     names = sorted(entry.name for entry in folder.iterdir() if entry.name.endswith(".sql"))
     return [
         Migration(int(name.partition("_")[0]), name, (folder / name).read_text(encoding="utf-8"))

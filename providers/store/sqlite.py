@@ -25,16 +25,16 @@ from typing import TypeVar
 from providers.engine.state import Ledger
 from providers.errors import ShuttingDown
 from providers.exchange.store import Lease, Session
-from providers.paper import sqlite_leases
-from providers.paper.sqlite_reader import SqliteReader
-from providers.paper.sqlite_schema import (
+from providers.store import leases
+from providers.store.reader import SqliteReader
+from providers.store.schema import (
     Database,
     Synchronous,
     connect,
     failures_translated,
     migrate,
 )
-from providers.paper.sqlite_writer import Limits, Writer
+from providers.store.writer import Limits, Writer
 
 T = TypeVar("T")
 
@@ -101,16 +101,14 @@ class SqliteStore:
         self, name: str, holder: str, ttl: timedelta, now: datetime
     ) -> Lease | None:
         return await self._writer.do(
-            lambda unit: sqlite_leases.acquire(unit.connection, name, holder, ttl, now)
+            lambda unit: leases.acquire(unit.connection, name, holder, ttl, now)
         )
 
     async def renew_lease(self, lease: Lease, ttl: timedelta, now: datetime) -> Lease:
-        return await self._writer.do(
-            lambda unit: sqlite_leases.renew(unit.connection, lease, ttl, now)
-        )
+        return await self._writer.do(lambda unit: leases.renew(unit.connection, lease, ttl, now))
 
     async def release_lease(self, lease: Lease) -> None:
-        await self._writer.do(lambda unit: sqlite_leases.release(unit.connection, lease))
+        await self._writer.do(lambda unit: leases.release(unit.connection, lease))
 
     def _query(self, query: Callable[[SqliteReader], T]) -> T:
         with failures_translated(self._database), self._connection() as connection:

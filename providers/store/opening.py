@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-from providers.paper.settings import PaperSettings
-from providers.paper.sqlite import SqliteStore
-from providers.paper.tail import LoggedStore
+from providers.exchange.log import LoggedStore
+from providers.store.schema import Synchronous
+from providers.store.sqlite import SqliteStore
 
 
-def open_store(url: str, settings: PaperSettings) -> LoggedStore:
+def open_store(
+    url: str,
+    *,
+    initial_balance: Decimal,
+    currency: str = "USD",
+    synchronous: Synchronous = "FULL",
+) -> LoggedStore:
     """The store behind `sqlite:///FILE`; a fourth slash makes the path absolute.
+
+    An account that was never used starts with `initial_balance`.
 
     Raises ValueError for any other kind of URL.
     """
@@ -21,7 +30,7 @@ def open_store(url: str, settings: PaperSettings) -> LoggedStore:
         raise ValueError(f"cannot use the database {url!r}: it must be sqlite:///FILE")
     return SqliteStore(
         Path(path),
-        initial_balance=settings.initial_balance,
-        currency=settings.currency,
-        synchronous=settings.synchronous.value,
+        initial_balance=initial_balance,
+        currency=currency,
+        synchronous=synchronous,
     )

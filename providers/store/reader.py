@@ -14,10 +14,10 @@ from providers.base import OrderQuery, Page, TradeQuery
 from providers.engine.state import TERMINAL, AccountState, Event, EventType, Ledger
 from providers.exchange.documents import EPOCH, decode, from_micros, to_micros
 from providers.exchange.frames import logged
+from providers.exchange.log import Logged
 from providers.exchange.store import Frame, Match, PastSubmission
 from providers.exchange.triggers import probes
 from providers.models import Order, Position, Trade
-from providers.paper.tail import Logged
 
 M = TypeVar("M", bound=BaseModel)
 

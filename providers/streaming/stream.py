@@ -21,9 +21,10 @@ from datetime import timedelta
 from providers.base import Clock, FrameType, MarketData, StreamQuery
 from providers.errors import InvalidValue
 from providers.exchange.frames import connected
-from providers.paper.tail import LoggedStore, Tail
-from providers.paper.ticker import MarketEvents, Ticker
-from providers.paper.told import Listener, Told
+from providers.exchange.log import LoggedStore
+from providers.streaming.tail import Tail
+from providers.streaming.ticker import MarketEvents, Ticker
+from providers.streaming.told import Listener, Told
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,8 +10,8 @@ from typing import TypeVar
 from providers.engine.state import AccountState, Event, Ledger
 from providers.exchange.store import Lease, LeaseLost, PastSubmission, Session
 from providers.models import Order
-from providers.paper.sqlite_reader import SqliteReader
-from providers.paper.sqlite_rows import Rows
+from providers.store.reader import SqliteReader
+from providers.store.rows import Rows
 
 T = TypeVar("T")
 

@@ -14,7 +14,7 @@ from providers.errors import ProviderUnavailable, SymbolNotFound
 from providers.exchange.documents import EPOCH
 from providers.exchange.frames import charted, quoted
 from providers.models import Quote, Timeframe
-from providers.paper.told import Listener, Pump, Ring, Told
+from providers.streaming.told import Listener, Pump, Ring, Told
 
 log = logging.getLogger(__name__)
 

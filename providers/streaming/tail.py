@@ -12,20 +12,15 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from typing import NamedTuple, Protocol, TypeVar
 
-from providers.engine.state import EventType
 from providers.errors import ProviderUnavailable
-from providers.exchange.frames import logged
-from providers.exchange.store import Frame, Reader, SharedStore
-from providers.paper.told import Listener, Pump, Ring, Told, told_of
+from providers.exchange.log import Logged, LoggedStore
+from providers.streaming.told import Listener, Pump, Ring, Told, told_of
 
 log = logging.getLogger(__name__)
-
-T = TypeVar("T")
 
 POLL_SECONDS = 0.1
 """How often the commits of other processes are looked for, while somebody listens."""
@@ -35,41 +30,6 @@ CATCH_UP_PAGE = 100
 """Events of one account that a reader who is behind holds at a time; a thousand may be behind."""
 KEPT = 1024
 """Frames of an account that stay in memory."""
-
-
-class Logged(NamedTuple):
-    """A row of the log."""
-
-    event_id: int
-    account: str
-    type: EventType
-    name: str
-    symbol: str | None
-    at: int
-    document: str
-
-    def frame(self) -> Frame:
-        text = logged(self.type, self.name, self.at, self.document)
-        return Frame(self.event_id, self.type, self.symbol, text)
-
-
-class LogReader(Reader, Protocol):
-    """A reader that sees the log of all accounts."""
-
-    def log(self, after: int, limit: int) -> list[Logged]:
-        """The events of all accounts after an id, oldest first."""
-
-    def newest_event(self) -> int:
-        """The largest event id of all accounts."""
-
-
-class LoggedStore(SharedStore, Protocol):
-    """A store whose log can be followed."""
-
-    async def read(self, query: Callable[[LogReader], T]) -> T: ...
-
-    def on_commit(self, listener: Callable[[], None]) -> None:
-        """Call `listener`, in the thread of the event loop, after each commit of this process."""
 
 
 @dataclass(slots=True)
