@@ -25,9 +25,19 @@ EXIT_SIDE = {PositionSide.LONG: Side.SELL, PositionSide.SHORT: Side.BUY}
 
 
 def end(turn: Turn, order: Order, status: OrderStatus) -> Order:
-    """Move a working order to a terminal state without a fill."""
+    """Move a working order to a terminal state without a fill, or have its venue do so."""
+    if turn.world.at_venue(order.id):
+        return ask_to_cancel(turn, order)
     changed = order.evolve(status=status, updated_at=turn.stamp())
     return turn.order_event(f"ORDER_{status.value}", changed)
+
+
+def ask_to_cancel(turn: Turn, order: Order) -> Order:
+    """The order as one that its venue has been asked to cancel; it may still fill."""
+    if order.status is OrderStatus.PENDING_CANCEL:
+        return order
+    asked = order.evolve(status=OrderStatus.PENDING_CANCEL, updated_at=turn.stamp())
+    return turn.order_event("ORDER_MODIFIED", asked)
 
 
 def resize(turn: Turn, order: Order, remaining: Decimal) -> Order:

@@ -27,11 +27,15 @@ BURST = timedelta(seconds=1)
 
 
 class Fill(NamedTuple):
-    """A price, a quantity, and whether the order made (rested) or took liquidity."""
+    """A price, a quantity, and whether the order made (rested) or took liquidity.
+
+    `commission` is what a venue has charged for it; None leaves it to the rules.
+    """
 
     price: Decimal
     quantity: Decimal
     is_maker: bool
+    commission: Decimal | None = None
 
 
 def due(order: Order, world: World) -> bool:

@@ -42,9 +42,11 @@ def fill(turn: Turn, order: Order, at: Fill) -> tuple[Order, Position | None]:
     """
     held = turn.position_for(order)
     opened = turn.world.new_id("pos") if opens(held, order, at) else None
-    commission = turn.world.rules.commission(
-        at.price, at.quantity, maker=at.is_maker, first=not order.filled_quantity
-    )
+    commission = at.commission
+    if commission is None:
+        commission = turn.world.rules.commission(
+            at.price, at.quantity, maker=at.is_maker, first=not order.filled_quantity
+        )
     filled = advance(turn, order, at, opened or (held.id if held else None))
     turn.trade_event(trade_of(turn, order, at, commission))
     realized, position = settle(turn, filled, at, held)

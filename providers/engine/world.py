@@ -80,6 +80,9 @@ class World:
     Where a market is replayed, time stands still `between` two quotes: the one in force has been
     seen, so nothing trades on it and new orders wait for the next. `gapped` says that the market
     has leapt to its quote, so that there was no trading at the prices in between.
+
+    Where a real venue executes, `at_venue` tells whether an order, by its id, stands there: to end
+    it is the venue's then, and until that has happened it is PENDING_CANCEL.
     """
 
     now: datetime
@@ -92,6 +95,7 @@ class World:
     group_traded: Callable[[str], bool] = lambda _: False
     between: bool = False
     gapped: bool = False
+    at_venue: Callable[[str], bool] = lambda _: False
 
     def listed(self, symbol: str) -> Tradeable:
         """The instrument of an accepted order or position, which has one."""

@@ -38,6 +38,7 @@ class Books:
     submissions: dict[str, PastSubmission] = field(default_factory=dict)
     groups_traded: set[str] = field(default_factory=set)
     notices: list[Notice] = field(default_factory=list)
+    memos: dict[tuple[str, str], str] = field(default_factory=dict)
     events: list[Frame] = field(default_factory=list)
 
 
@@ -147,6 +148,10 @@ class MemoryStore:
         newest = reversed(self.books(account).trades)
         return Page.of([trade for trade in newest if _asked_for(trade, query)], query.limit)
 
+    def memos(self, account: str, kind: str) -> dict[str, str]:
+        noted = sorted(self.books(account).memos.items())
+        return {key: body for (found, key), body in noted if found == kind}
+
     def positions(self, account: str, symbol: str | None) -> list[Position]:
         held = self.state(account).positions.values()
         found = [position for position in held if symbol in (None, position.symbol)]
@@ -214,6 +219,21 @@ class MemorySession:
 
     def remember_submission(self, client_order_id: str, fingerprint: str, order_id: str) -> None:
         self._books.submissions[client_order_id] = PastSubmission(fingerprint, order_id)
+
+    def forget_submission(self, client_order_id: str) -> None:
+        self._books.submissions.pop(client_order_id, None)
+
+    def memos(self, kind: str) -> dict[str, str]:
+        return self._store.memos(self.state.account, kind)
+
+    def memo(self, kind: str, key: str) -> str | None:
+        return self._books.memos.get((kind, key))
+
+    def set_memo(self, kind: str, key: str, body: str | None) -> None:
+        if body is None:
+            self._books.memos.pop((kind, key), None)
+        else:
+            self._books.memos[kind, key] = body
 
     def emit(self, events: Sequence[Event]) -> None:
         for event in events:

@@ -90,6 +90,17 @@ class Session(Protocol):
         The order has been emitted before, or is emitted by this command.
         """
 
+    def forget_submission(self, client_order_id: str) -> None:
+        """Free a client id again: a venue has refused its order."""
+
+    def memos(self, kind: str) -> dict[str, str]:
+        """What is noted of a kind, by key, sorted."""
+
+    def memo(self, kind: str, key: str) -> str | None: ...
+
+    def set_memo(self, kind: str, key: str, body: str | None) -> None:
+        """Note something beside the account, replacing what the key had; None takes it away."""
+
     def emit(self, events: Sequence[Event]) -> None:
         """Apply the events to `state`, and write the snapshots and the log.
 
@@ -112,6 +123,9 @@ class Reader(Protocol):
 
     def trades(self, account: str, query: TradeQuery) -> Page[Trade]:
         """Newest first."""
+
+    def memos(self, account: str, kind: str) -> dict[str, str]:
+        """What is noted of a kind beside the account, by key, sorted."""
 
     def positions(self, account: str, symbol: str | None) -> list[Position]:
         """Open positions, oldest first."""

@@ -199,6 +199,15 @@ class SqliteReader:
         )
         return PastSubmission(*row) if row else None
 
+    def memos(self, account: str, kind: str) -> dict[str, str]:
+        sql = "SELECT key, body FROM memos WHERE account = ? AND kind = ? ORDER BY key"
+        return dict(self._connection.execute(sql, (account, kind)))
+
+    def memo(self, account: str, kind: str, key: str) -> str | None:
+        sql = "SELECT body FROM memos WHERE account = ? AND kind = ? AND key = ?"
+        row = self._row(sql, account, kind, key)
+        return row[0] if row else None
+
     def events(self, account: str, after: int, limit: int) -> list[Frame]:
         rows = self._connection.execute(
             "SELECT id, type, name, symbol, at, document FROM events"

@@ -22,6 +22,8 @@ from providers.models import Order, Position, PositionSide, Trade
 Row = tuple[Any, ...]
 Key = tuple[str, str]
 """An account and something unique in it."""
+MemoKey = tuple[str, str, str]
+"""Account, kind and key."""
 
 _CHUNKS = (64, 16, 4, 1)
 """Rows per statement: few distinct statements, so that each stays prepared."""
@@ -77,6 +79,7 @@ POSITIONS = Table(
 )
 TRADES = Table("trades", "account id order_id symbol at event_id")
 SUBMISSIONS = Table("submissions", "account client_order_id fingerprint order_id")
+MEMOS = Table("memos", "account kind key body", key="account, kind, key", replaced="body")
 
 
 class Snapshot(NamedTuple):
@@ -95,7 +98,8 @@ class Rows:
     orders: dict[Key, Snapshot] = field(default_factory=dict)
     positions: dict[Key, Row] = field(default_factory=dict)
     trades: list[Row] = field(default_factory=list)
-    submissions: dict[Key, PastSubmission] = field(default_factory=dict)
+    submissions: dict[Key, PastSubmission | None] = field(default_factory=dict)
+    memos: dict[MemoKey, str | None] = field(default_factory=dict)
 
     def add(self, account: str, event: Event, event_id: int) -> None:
         """Note an event and the row of its entity. Raises ValueError for an unsortable price."""
@@ -130,6 +134,7 @@ class Rows:
         self.positions.update(other.positions)
         self.trades += other.trades
         self.submissions.update(other.submissions)
+        self.memos.update(other.memos)
 
     def write(self, connection: sqlite3.Connection) -> None:
         """Write everything, what is referred to first, and start anew."""
@@ -138,13 +143,28 @@ class Rows:
         ORDERS.write(connection, [snapshot.row for snapshot in self.orders.values()])
         POSITIONS.write(connection, list(self.positions.values()))
         TRADES.write(connection, self.trades)
-        SUBMISSIONS.write(
-            connection, [(*key, *submission) for key, submission in self.submissions.items()]
-        )
+        self._write_submissions(connection)
+        self._write_memos(connection)
         self._clear()
 
+    def _write_submissions(self, connection: sqlite3.Connection) -> None:
+        connection.executemany(
+            "DELETE FROM submissions WHERE account = ? AND client_order_id = ?",
+            [key for key, submission in self.submissions.items() if submission is None],
+        )
+        bound = [(*key, *each) for key, each in self.submissions.items() if each is not None]
+        SUBMISSIONS.write(connection, bound)
+
+    def _write_memos(self, connection: sqlite3.Connection) -> None:
+        kept = [(*key, body) for key, body in self.memos.items() if body is not None]
+        MEMOS.write(connection, kept)
+        connection.executemany(
+            "DELETE FROM memos WHERE account = ? AND kind = ? AND key = ?",
+            [key for key, body in self.memos.items() if body is None],
+        )
+
     def _clear(self) -> None:
-        for rows in (self.accounts, self.orders, self.positions, self.submissions):
+        for rows in (self.accounts, self.orders, self.positions, self.submissions, self.memos):
             rows.clear()
         self.events.clear()
         self.trades.clear()

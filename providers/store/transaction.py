@@ -141,6 +141,28 @@ class SqliteSession:
         key = (self._state.account, client_order_id)
         self.rows.submissions[key] = PastSubmission(fingerprint, order_id)
 
+    def memos(self, kind: str) -> dict[str, str]:
+        account = self._state.account
+        self._transaction.flush()
+        found: dict[str, str | None] = dict(self._transaction.reader.memos(account, kind))
+        for (_, noted, key), body in self.rows.memos.items():
+            if noted == kind:
+                found[key] = body
+        return {key: body for key, body in sorted(found.items()) if body is not None}
+
+    def memo(self, kind: str, key: str) -> str | None:
+        place = (self._state.account, kind, key)
+        for rows in (self.rows, self._transaction.rows):
+            if place in rows.memos:
+                return rows.memos[place]
+        return self._transaction.reader.memo(*place)
+
+    def set_memo(self, kind: str, key: str, body: str | None) -> None:
+        self.rows.memos[self._state.account, kind, key] = body
+
+    def forget_submission(self, client_order_id: str) -> None:
+        self.rows.submissions[self._state.account, client_order_id] = None
+
     def emit(self, events: Sequence[Event]) -> None:
         for event in events:
             event_id = self._transaction.next_event_id()
