@@ -1,0 +1,302 @@
+"""One account of ours and the venue behind it: every transaction of the bridge is made here.
+
+A transaction decides on the account as committed: it books what the venue has told, lets held stops
+trail and trigger, plans what should stand at the venue, and writes the slips of what is to be sent
+before any of it is. What it returns are the steps to perform.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Final, TypeVar
+
+from providers.base import Clock, IdSource
+from providers.engine.book import end
+from providers.engine.execution import expired, trail
+from providers.engine.fills import STOPS, triggers
+from providers.engine.money import exact
+from providers.engine.state import AccountState
+from providers.engine.turn import Turn
+from providers.engine.world import Decision, Rules, World
+from providers.errors import ProviderUnavailable, SymbolNotFound
+from providers.exchange.calendars import session_end
+from providers.exchange.store import Lease, Session, Store
+from providers.live import booking
+from providers.live.exits import Amend, Send, Step, Surroundings, plan
+from providers.live.market import LiveMarket
+from providers.live.slips import Slip, Slips, Stage
+from providers.live.venue import Report, Venue
+from providers.models import AssetClass, Order, OrderStatus, Quote
+
+T = TypeVar("T")
+
+PAUSE: Final = timedelta(seconds=1)
+"""How long an order rests after the venue has refused something about it; then twice that, up to
+a minute."""
+LONGEST_PAUSE: Final = timedelta(minutes=1)
+
+
+@dataclass(slots=True)
+class Pauses:
+    """Orders that the venue has refused something about, and until when they rest."""
+
+    clock: Clock
+    _until: dict[str, tuple[datetime, int]] = field(default_factory=dict)
+
+    def note(self, order_id: str) -> None:
+        _, count = self._until.get(order_id, (None, 0))
+        wait = min(PAUSE * 2 ** min(count, 10), LONGEST_PAUSE)
+        self._until[order_id] = self.clock() + wait, count + 1
+
+    def forget(self, order_id: str) -> None:
+        self._until.pop(order_id, None)
+
+    def __call__(self, order_id: str) -> bool:
+        until, _ = self._until.get(order_id, (None, 0))
+        return until is not None and self.clock() < until
+
+
+@dataclass(slots=True)
+class Books:
+    """What one transaction works with: the session, its slips, and a turn to be made."""
+
+    session: Session
+    slips: Slips
+    world: World
+
+    @property
+    def state(self) -> AccountState:
+        return self.session.state
+
+    def turn(self) -> Turn:
+        return Turn(self.session.state, self.world)
+
+    def enter(self, turn: Turn) -> None:
+        """Write what the turn has decided."""
+        self.emit(turn.decision(None))
+
+    def emit(self, decision: Decision[T]) -> None:
+        self.session.emit(decision.events)
+
+
+class LiveAccount:
+    """The account `name` of a store, executed at a venue, priced by a market."""
+
+    def __init__(
+        self,
+        name: str,
+        store: Store,
+        venue: Venue,
+        market: LiveMarket,
+        *,
+        clock: Clock,
+        ids: IdSource,
+    ) -> None:
+        self.name = name
+        self.store = store
+        self.venue = venue
+        self.market = market
+        self.clock = clock
+        self.ids = ids
+        self.rules = Rules(leverage=Decimal(1), max_leverage=Decimal(1000))
+        self.paused = Pauses(clock)
+        self._moved = asyncio.Event()
+
+    async def transact(
+        self, command: Callable[[Books], T], lease: Lease | None = None
+    ) -> tuple[T, list[Slip]]:
+        """Run a command on the books, then plan; returns its result and the slips to act on."""
+
+        def run(session: Session) -> tuple[T, list[Slip]]:
+            books = self._books(session)
+            with exact():
+                result = command(books)
+                watch(books, self._surroundings(), self.paused)
+                steps = plan(books.state, books.slips, self._surroundings())
+                written = [self._write(books, step) for step in steps]
+                rest(books)
+            return result, written
+
+        done = await self.store.transact(self.name, run, lease)
+        self._ring()
+        return done
+
+    async def note(self, command: Callable[[Books], T]) -> T:
+        """Run a command on the books, and plan nothing."""
+
+        def run(session: Session) -> T:
+            with exact():
+                return command(self._books(session))
+
+        done = await self.store.transact(self.name, run)
+        self._ring()
+        return done
+
+    async def book(self, report: Report, asked: datetime | None = None) -> list[Slip]:
+        """Enter a report. Raises MissingExecutions."""
+
+        def command(books: Books) -> None:
+            enter(books, report, asked)
+
+        _, slips = await self.transact(command)
+        return slips
+
+    async def order(self, order_id: str) -> Order | None:
+        return await self.store.read(lambda reader: reader.order(self.name, order_id))
+
+    async def moved(self, seconds: float) -> None:
+        """Wait until anything is booked, at most so long."""
+        event = self._moved
+        try:
+            async with asyncio.timeout(seconds):
+                await event.wait()
+        except TimeoutError:
+            return
+
+    def _ring(self) -> None:
+        self._moved.set()
+        self._moved = asyncio.Event()
+
+    def _books(self, session: Session) -> Books:
+        slips = Slips(session)
+        return Books(session, slips, self.world(session.state, slips, session.group_traded))
+
+    def world(
+        self,
+        state: AccountState,
+        slips: Slips,
+        group_traded: Callable[[str], bool] = lambda _: False,
+    ) -> World:
+        """The surroundings of a decision: the venue executes, so nothing trades by itself."""
+        return World(
+            now=self.clock(),
+            new_id=self.ids,
+            quote=lambda symbol: self._quote(state, symbol),
+            instrument=self.venue.instruments.get,
+            rules=self.rules,
+            session_end=session_end,
+            group_traded=group_traded,
+            between=True,
+            at_venue=slips.at_venue,
+            judges_margin=False,
+        )
+
+    def _quote(self, state: AccountState, symbol: str) -> Quote:
+        """The latest quote; where none has come, the mark of what is held: booking cannot wait."""
+        try:
+            return self.market.quote(symbol, self.clock())
+        except (ProviderUnavailable, SymbolNotFound):
+            for held in state.positions.values():
+                if held.symbol == symbol:
+                    return flat_quote(symbol, held.current_price, self.clock())
+            raise
+
+    def _surroundings(self) -> Surroundings:
+        return Surroundings(
+            traits=self.venue.traits,
+            asset_class=self._asset_class,
+            quote=self._trusted_quote,
+            paused=self.paused,
+        )
+
+    def _asset_class(self, symbol: str) -> AssetClass | None:
+        instrument = self.venue.instruments.get(symbol)
+        return instrument.asset_class if instrument else None
+
+    def _trusted_quote(self, symbol: str) -> Quote | None:
+        """The quote that may be acted upon."""
+        if self.market.is_stale(symbol):
+            return None
+        try:
+            return self.market.quote(symbol, self.clock())
+        except (ProviderUnavailable, SymbolNotFound):
+            return None
+
+    def _write(self, books: Books, step: Step) -> Slip:
+        """The slip of a step, written before it is performed."""
+        now = self.clock()
+        if isinstance(step, Send):
+            client_id = self._client_id(books, step.order)
+            ticket = replace(step.ticket, client_id=client_id)
+            slip = Slip(order_id=step.order.id, ticket=ticket, stage=Stage.SENDING, since=now)
+        elif isinstance(step, Amend):
+            ticket = replace(step.ticket, client_id=self.ids("tkt"))
+            slip = step.slip.at(Stage.CHANGING, now, changed=ticket)
+        else:
+            order = books.state.orders.get(step.slip.order_id)
+            lives = order is not None and order.status is not OrderStatus.PENDING_CANCEL
+            slip = step.slip.at(Stage.CANCELLING, now, withdrawn=lives)
+        return books.slips.put(slip)
+
+    def _client_id(self, books: Books, order: Order) -> str:
+        """The client's own id where the venue takes it and has not had it; else one of ours."""
+        theirs = order.client_order_id
+        fits = theirs is not None and re.fullmatch(self.venue.traits.client_ids, theirs)
+        for each in (theirs if fits else None, order.id):
+            if each is not None and books.slips.known(each, None) is None:
+                return each
+        return self.ids("tkt")
+
+
+def enter(books: Books, report: Report, asked: datetime | None) -> None:
+    """Enter a report about a ticket of ours, or of nobody we know."""
+    slip = books.slips.known(report.client_id, report.venue_id)
+    turn = books.turn()
+    if slip is None:
+        if asked is None or report.progress.over:
+            return  # told of others' orders: they are adopted where all are looked at
+        slip = booking.adopt(turn, books.slips, report)
+    booking.book(turn, books.slips, slip, report, asked=asked)
+    books.enter(turn)
+
+
+def watch(books: Books, around: Surroundings, paused: Pauses) -> None:
+    """Let held stops trail and trigger, and end what has expired."""
+    for order in list(books.state.orders.values()):
+        turn = books.turn()
+        observe(turn, order, books.slips, around)
+        if turn.events:
+            paused.forget(order.id)
+            books.enter(turn)
+
+
+def observe(turn: Turn, order: Order, slips: Slips, around: Surroundings) -> None:
+    if order.status is OrderStatus.PENDING_CANCEL:
+        return
+    if expired(order, turn.world):
+        end(turn, order, OrderStatus.EXPIRED)
+        return
+    quote = around.quote(order.symbol)
+    if order.order_type not in STOPS or slips.at_venue(order.id) or quote is None:
+        return
+    order = trail(turn, order)
+    if triggers(order, quote):
+        fired = order.evolve(triggered=True, updated_at=turn.stamp())
+        turn.order_event("ORDER_MODIFIED", fired)
+
+
+def rest(books: Books) -> None:
+    """Orders that we hold are OPEN."""
+    for order in list(books.state.orders.values()):
+        if order.status is OrderStatus.PENDING and not books.slips.at_venue(order.id):
+            turn = books.turn()
+            booking.revive(turn, order)
+            books.enter(turn)
+
+
+def flat_quote(symbol: str, price: Decimal, at: datetime) -> Quote:
+    return Quote(
+        symbol=symbol,
+        provider="mark",
+        bid=price,
+        bid_size=None,
+        ask=price,
+        ask_size=None,
+        last=price,
+        timestamp=at,
+    )
