@@ -10,7 +10,7 @@ besides `ProviderUnavailable`, which any call may raise.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -182,8 +182,17 @@ class MarketData(Protocol):
         Raises SymbolNotFound.
         """
 
+    async def prepare(self, symbols: Iterable[str]) -> None:
+        """Have these symbols and their quotes at hand, where that takes asking somebody.
+
+        Symbols may be aliases; one that nobody knows is left to `resolve` to refuse.
+        """
+
     def quote(self, symbol: str, at: datetime) -> Quote:
-        """The quote of a canonical symbol in force at `at`. Raises SymbolNotFound."""
+        """The quote of a canonical symbol in force at `at`.
+
+        Raises SymbolNotFound, and ProviderUnavailable where it has not been prepared.
+        """
 
     async def bars(self, query: BarQuery, at: datetime) -> list[Bar]:
         """Bars already closed at `at`, ascending. Raises SymbolNotFound."""

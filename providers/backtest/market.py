@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
@@ -71,6 +71,9 @@ class ReplayMarket:
     def price(self, symbol: str) -> Decimal:
         """The present price. Raises ProviderUnavailable before the first."""
         return self.quote(symbol).bid
+
+    async def prepare(self, symbols: Iterable[str]) -> None:
+        """All quotes are at hand."""
 
     def quote(self, symbol: str, at: datetime | None = None) -> Quote:
         """The present quote, whatever `at` says: time stands still while somebody asks.

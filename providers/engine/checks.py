@@ -41,13 +41,6 @@ PRICES = ("limit_price", "stop_price", "stop_loss", "take_profit")
 
 def refusal_of(state: AccountState, order: Order, world: World) -> Refusal | None:
     """Why a new order cannot be accepted, or None: the first that applies."""
-    return unfit(state, order, world) or unaffordable(
-        state, order, world, added(state, order, world)
-    )
-
-
-def unfit(state: AccountState, order: Order, world: World) -> Refusal | None:
-    """Why a new order is refused whatever money there is; an order's venue judges the money."""
     instrument = world.instrument(order.symbol)
     if instrument is None or instrument.currency != state.ledger.currency:
         message = f"{order.symbol} cannot be traded here"
@@ -61,6 +54,7 @@ def unfit(state: AccountState, order: Order, world: World) -> Refusal | None:
         or reduces_nothing(state, order)
         or other_margin(state, order, world)
         or would_take(order, world)
+        or unaffordable(state, order, world, added(state, order, world))
     )
 
 
@@ -68,19 +62,13 @@ def refusal_of_change(
     state: AccountState, order: Order, changed: Order, world: World
 ) -> Refusal | None:
     """Why a working order cannot become the changed one, or None."""
-    return unfit_change(state, order, changed, world) or unaffordable(
-        state, changed, world, replaced(state, order, changed, world)
-    )
-
-
-def unfit_change(state: AccountState, order: Order, changed: Order, world: World) -> Refusal | None:
-    """Why a change is refused whatever money there is."""
     moved = order.limit_price != changed.limit_price
     return (
         off_step(changed, world)
         or grown_beyond(state, order, changed)
         or (misplaced_exits(changed, world) if repriced(order, changed) else None)
         or (would_take(changed, world) if moved else None)
+        or unaffordable(state, changed, world, replaced(state, order, changed, world))
     )
 
 

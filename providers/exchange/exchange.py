@@ -7,23 +7,17 @@ events are written, and the answer is given after the commit. Reads see what is 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from datetime import datetime
 from typing import TypeVar
 
 from providers.base import (
-    BarQuery,
     Clock,
     IdSource,
     MarketData,
-    OrderQuery,
-    Page,
     Submission,
-    TradeQuery,
 )
 from providers.breakers import CircuitBreakers
 from providers.engine import orders as engine
-from providers.engine.margin import figures, marked
 from providers.engine.state import AccountState
 from providers.engine.world import Decision, Rules, World
 from providers.errors import (
@@ -31,16 +25,14 @@ from providers.errors import (
     OrderNotFound,
     OrderRejected,
     PositionNotFound,
-    SymbolNotFound,
     TradingError,
 )
 from providers.exchange.calendars import session_end
 from providers.exchange.fingerprint import fingerprint
 from providers.exchange.store import Lease, Session, Store
+from providers.exchange.views import AccountViews
 from providers.models import (
-    Account,
     AssetClass,
-    Bar,
     CancelAllResult,
     CancelOrderResult,
     Capabilities,
@@ -56,19 +48,16 @@ from providers.models import (
     OrderType,
     Position,
     PositionMode,
-    Quote,
-    Trade,
 )
 
 T = TypeVar("T")
-Q = TypeVar("Q", OrderQuery, TradeQuery, BarQuery)
 
 
 def always_open(*_: object) -> bool:
     return True
 
 
-class SimulatedExchange:
+class SimulatedExchange(AccountViews):
     """What paper and backtest have in common; what drives their time is theirs.
 
     `sessions` tells whether the market of an asset class is open; without it, it always is.
@@ -98,6 +87,7 @@ class SimulatedExchange:
     # Orders
 
     async def submit_order(self, account: str, request: OrderRequest) -> Submission:
+        await self._market.prepare([request.symbol])
         request = request.evolve(symbol=self._canonical(request.symbol))
         mark = fingerprint(request) if request.client_order_id else ""
 
@@ -113,19 +103,6 @@ class SimulatedExchange:
             return Submission(_handle(order))
 
         return _answer(await self._store.transact(account, command))
-
-    async def list_orders(self, account: str, query: OrderQuery) -> Page[Order]:
-        terminal = None if query.status else False
-        return await self._list(account, query, terminal=terminal)
-
-    async def list_order_history(self, account: str, query: OrderQuery) -> Page[Order]:
-        return await self._list(account, query, terminal=True)
-
-    async def get_order(self, account: str, order_id: str) -> Order:
-        order = await self._store.read(lambda reader: reader.order(account, order_id))
-        if order is None:
-            raise OrderNotFound(order_id)
-        return order
 
     async def modify_order(self, account: str, order_id: str, change: ModifyOrderRequest) -> Order:
         return await self._command_order(
@@ -157,17 +134,6 @@ class SimulatedExchange:
         return CancelAllResult(cancelled_count=count, failed_count=0)
 
     # Positions
-
-    async def list_positions(self, account: str, symbol: str | None) -> list[Position]:
-        wanted = self._canonical(symbol) if symbol else None
-        held = await self._store.read(lambda reader: reader.positions(account, wanted))
-        return [self._marked(position) for position in held]
-
-    async def get_position(self, account: str, position_id: str) -> Position:
-        held = await self._store.read(lambda reader: reader.position(account, position_id))
-        if held is None or not held.quantity:
-            raise PositionNotFound(position_id)
-        return self._marked(held)
 
     async def modify_position(
         self, account: str, position_id: str, change: ModifyPositionRequest
@@ -204,22 +170,6 @@ class SimulatedExchange:
             ]
 
         return await self._store.transact(account, command)
-
-    # Trades, account, market
-
-    async def list_trades(self, account: str, query: TradeQuery) -> Page[Trade]:
-        wanted = self._canonical_query(query)
-        return await self._store.read(lambda reader: reader.trades(account, wanted))
-
-    async def get_account(self, account: str) -> Account:
-        state = await self._store.read(lambda reader: reader.state(account))
-        return figures(state, self._world())
-
-    async def get_quote(self, symbol: str) -> Quote:
-        return self._market.quote(self._market.resolve(symbol).symbol, self._clock())
-
-    async def get_bars(self, query: BarQuery) -> list[Bar]:
-        return await self._market.bars(self._canonical_query(query), self._clock())
 
     # System
 
@@ -259,26 +209,6 @@ class SimulatedExchange:
             session_end=self._session_end,
             is_open=self._is_open,
             group_traded=session.group_traded if session else _no_group,
-        )
-
-    def _canonical(self, symbol: str) -> str:
-        """The symbol behind an alias; one that is unknown stays as it is."""
-        try:
-            return self._market.resolve(symbol).symbol
-        except SymbolNotFound:
-            return symbol
-
-    def _canonical_query(self, query: Q) -> Q:
-        symbol = query.symbol
-        return replace(query, symbol=self._canonical(symbol)) if symbol else query
-
-    def _marked(self, position: Position) -> Position:
-        return marked(position, self._world())
-
-    async def _list(self, account: str, query: OrderQuery, *, terminal: bool | None) -> Page[Order]:
-        wanted = self._canonical_query(query)
-        return await self._store.read(
-            lambda reader: reader.orders(account, wanted, terminal=terminal)
         )
 
     async def _command_order(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
@@ -34,6 +35,36 @@ def connected(at: datetime, broker: str, after: int) -> str:
     """The first frame of a subscription, which goes on after an event of that id."""
     return _frame(
         FrameType.CONNECTION, at, event="CONNECTED", broker=broker, last_event_id=str(after)
+    )
+
+
+def broker_connection(at: datetime, event: str, broker: str, **details: object) -> str:
+    """What became of the connection to a venue: BROKER_DISCONNECTED, BROKER_RECONNECTED, ..."""
+    return _frame(FrameType.CONNECTION, at, event=event, broker=broker, **details)
+
+
+def data_staleness(
+    at: datetime, broker: str, symbols: Iterable[str], stale_since: datetime | None
+) -> str:
+    """Symbols whose quotes have stopped to come, or (None) come again."""
+    if stale_since is None:
+        return _frame(
+            FrameType.DATA_STALENESS, at, event="FRESH", symbols=sorted(symbols), broker=broker
+        )
+    return _frame(
+        FrameType.DATA_STALENESS,
+        at,
+        event="STALE",
+        symbols=sorted(symbols),
+        broker=broker,
+        stale_since=stale_since,
+    )
+
+
+def rate_limit(at: datetime, event: str, remaining: int, reset_at: datetime) -> str:
+    """How near a venue's limit is: RATE_LIMIT_WARNING or RATE_LIMIT_HIT."""
+    return _frame(
+        FrameType.RATE_LIMIT, at, event=event, requests_remaining=remaining, reset_at=reset_at
     )
 
 

@@ -8,6 +8,7 @@ before any of it is. What it returns are the steps to perform.
 from __future__ import annotations
 
 import asyncio
+import json
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
@@ -20,24 +21,27 @@ from providers.engine.book import end
 from providers.engine.execution import expired, trail
 from providers.engine.fills import STOPS, triggers
 from providers.engine.money import exact
+from providers.engine.orders import modify
 from providers.engine.state import AccountState
 from providers.engine.turn import Turn
 from providers.engine.world import Decision, Rules, World
-from providers.errors import ProviderUnavailable, SymbolNotFound
+from providers.errors import ProviderUnavailable, SymbolNotFound, TradingError
 from providers.exchange.calendars import session_end
 from providers.exchange.store import Lease, Session, Store
 from providers.live import booking
-from providers.live.exits import Amend, Send, Step, Surroundings, plan
+from providers.live.exits import Amend, Send, Step, Surroundings, is_shared, plan
 from providers.live.market import LiveMarket
 from providers.live.slips import Slip, Slips, Stage
 from providers.live.venue import Report, Venue
-from providers.models import AssetClass, Order, OrderStatus, Quote
+from providers.models import AssetClass, ModifyOrderRequest, Order, OrderStatus, Quote
 
 T = TypeVar("T")
 
 PAUSE: Final = timedelta(seconds=1)
 """How long an order rests after the venue has refused something about it; then twice that, up to
 a minute."""
+RESTORE: Final = "restore"
+"""Kind of memo: what an order goes back to, by its id."""
 LONGEST_PAUSE: Final = timedelta(minutes=1)
 
 
@@ -105,7 +109,9 @@ class LiveAccount:
         self.ids = ids
         self.rules = Rules(leverage=Decimal(1), max_leverage=Decimal(1000))
         self.paused = Pauses(clock)
+        self.watched: frozenset[str] = frozenset()
         self._moved = asyncio.Event()
+        self._prices: dict[str, Decimal] = {}
 
     async def transact(
         self, command: Callable[[Books], T], lease: Lease | None = None
@@ -116,10 +122,11 @@ class LiveAccount:
             books = self._books(session)
             with exact():
                 result = command(books)
-                watch(books, self._surroundings(), self.paused)
-                steps = plan(books.state, books.slips, self._surroundings())
+                watch(books, self.surroundings(), self.paused)
+                steps = plan(books.state, books.slips, self.surroundings())
                 written = [self._write(books, step) for step in steps]
                 rest(books)
+                self.watched = watched(books)
             return result, written
 
         done = await self.store.transact(self.name, run, lease)
@@ -139,6 +146,11 @@ class LiveAccount:
 
     async def book(self, report: Report, asked: datetime | None = None) -> list[Slip]:
         """Enter a report. Raises MissingExecutions."""
+
+        prices = [each.price for each in report.executions]
+        price = prices[-1] if prices else report.average_price
+        if price is not None:
+            self._prices[report.symbol] = price
 
         def command(books: Books) -> None:
             enter(books, report, asked)
@@ -186,17 +198,28 @@ class LiveAccount:
             judges_margin=False,
         )
 
+    def view(self) -> World:
+        """The surroundings of a look at the account."""
+        return World(
+            now=self.clock(),
+            new_id=self.ids,
+            quote=lambda symbol: self.market.quote(symbol, self.clock()),
+            instrument=self.venue.instruments.get,
+            rules=self.rules,
+            session_end=session_end,
+        )
+
     def _quote(self, state: AccountState, symbol: str) -> Quote:
-        """The latest quote; where none has come, the mark of what is held: booking cannot wait."""
+        """The latest quote; where none has come, the last price known: booking cannot wait."""
         try:
             return self.market.quote(symbol, self.clock())
         except (ProviderUnavailable, SymbolNotFound):
-            for held in state.positions.values():
-                if held.symbol == symbol:
-                    return flat_quote(symbol, held.current_price, self.clock())
-            raise
+            price = self._prices.get(symbol) or last_known(state, symbol)
+            if price is None:
+                raise
+            return flat_quote(symbol, price, self.clock())
 
-    def _surroundings(self) -> Surroundings:
+    def surroundings(self) -> Surroundings:
         return Surroundings(
             traits=self.venue.traits,
             asset_class=self._asset_class,
@@ -223,7 +246,13 @@ class LiveAccount:
         if isinstance(step, Send):
             client_id = self._client_id(books, step.order)
             ticket = replace(step.ticket, client_id=client_id)
-            slip = Slip(order_id=step.order.id, ticket=ticket, stage=Stage.SENDING, since=now)
+            slip = Slip(
+                order_id=step.order.id,
+                ticket=ticket,
+                stage=Stage.SENDING,
+                since=now,
+                restore=taken_restore(books, step.order.id),
+            )
         elif isinstance(step, Amend):
             ticket = replace(step.ticket, client_id=self.ids("tkt"))
             slip = step.slip.at(Stage.CHANGING, now, changed=ticket)
@@ -253,6 +282,42 @@ def enter(books: Books, report: Report, asked: datetime | None) -> None:
         slip = booking.adopt(turn, books.slips, report)
     booking.book(turn, books.slips, slip, report, asked=asked)
     books.enter(turn)
+    if slip.change is not None and slip.stage is Stage.CANCELLING:
+        change_between(books, slip)
+
+
+def change_between(books: Books, slip: Slip) -> None:
+    """Where a venue cannot change an order: between the old ticket, which is over, and the new one.
+
+    What it was is kept for the case that the venue refuses the new one.
+    """
+    order = books.state.orders.get(slip.order_id)
+    if order is None or slip.change is None or books.slips.at_venue(order.id):
+        return
+    decision = modify(books.state, order, ModifyOrderRequest(**slip.change), books.world)
+    if isinstance(decision.result, TradingError):
+        return  # it has traded meanwhile, and goes on as it was
+    before = {name: format(getattr(order, name), "f") for name in slip.change}
+    books.emit(decision)
+    books.session.set_memo(RESTORE, order.id, json.dumps(before))
+
+
+def taken_restore(books: Books, order_id: str) -> dict[str, Decimal] | None:
+    """What the order goes back to if its next ticket is refused."""
+    body = books.session.memo(RESTORE, order_id)
+    if body is None:
+        return None
+    books.session.set_memo(RESTORE, order_id, None)
+    return {name: Decimal(text) for name, text in json.loads(body).items()}
+
+
+def watched(books: Books) -> frozenset[str]:
+    """The symbols whose quotes decide something: of orders that we hold, or that share a place."""
+    return frozenset(
+        order.symbol
+        for order in books.state.orders.values()
+        if is_shared(order) or not books.slips.at_venue(order.id)
+    )
 
 
 def watch(books: Books, around: Surroundings, paused: Pauses) -> None:
@@ -287,6 +352,18 @@ def rest(books: Books) -> None:
             turn = books.turn()
             booking.revive(turn, order)
             books.enter(turn)
+
+
+def last_known(state: AccountState, symbol: str) -> Decimal | None:
+    """A price of a symbol that the account itself has: the mark of what is held, or an order's."""
+    for held in state.positions.values():
+        if held.symbol == symbol:
+            return held.current_price
+    for order in state.orders.values():
+        price = order.limit_price or order.stop_price
+        if order.symbol == symbol and price is not None:
+            return price
+    return None
 
 
 def flat_quote(symbol: str, price: Decimal, at: datetime) -> Quote:

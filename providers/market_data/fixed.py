@@ -73,6 +73,9 @@ class FixedMarketData:
         """Add bars for `bars` to serve."""
         self._bars = sorted([*self._bars, *bars], key=lambda bar: bar.timestamp)
 
+    async def prepare(self, symbols: Iterable[str]) -> None:
+        """All quotes are at hand."""
+
     def quote(self, symbol: str, at: datetime) -> Quote:
         """The latest quote set for `at` or before. Raises SymbolNotFound where there is none."""
         in_force = [quote for quote in self._quotes.get(symbol, ()) if quote.timestamp <= at]

@@ -14,7 +14,7 @@ past moment gives what was served at that moment.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
 from types import MappingProxyType
@@ -95,6 +95,9 @@ class SyntheticMarketData:
     def tick_time(self, at: datetime) -> datetime:
         """The moment of the last tick at or before `at`: all symbols tick together."""
         return at - (at - EPOCH) % self.tick_interval
+
+    async def prepare(self, symbols: Iterable[str]) -> None:
+        """All quotes are at hand."""
 
     def quote(self, symbol: str, at: datetime) -> Quote:
         """The quote in force at `at`: that of the last tick, or of the last one before a gap.

@@ -13,7 +13,7 @@ them is told so.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -26,6 +26,9 @@ from providers.streaming.tail import Tail
 from providers.streaming.ticker import MarketEvents, Ticker
 from providers.streaming.told import Listener, Told
 
+ALWAYS = frozenset({FrameType.CONNECTION})
+"""What comes whatever a client has chosen."""
+
 
 @dataclass(frozen=True, slots=True)
 class Choice:
@@ -37,7 +40,7 @@ class Choice:
     def texts(self, told: Iterable[Told]) -> Iterator[str]:
         """The frames that it wants of these."""
         for _, type_, symbol, text in told:
-            if (self.types is None or type_ in self.types) and (
+            if (self.types is None or type_ in self.types or type_ in ALWAYS) and (
                 self.symbols is None or symbol is None or symbol in self.symbols
             ):
                 yield text
@@ -50,15 +53,27 @@ class Choice:
 
 
 class EventStream:
-    """Subscriptions to a store and a market; `name` is that of the provider."""
+    """Subscriptions to a store and a market; `name` is that of the provider.
+
+    `listed` answers with the symbols that a client hears of who chooses none: all of the market,
+    unless it says less.
+    """
 
     def __init__(
-        self, name: str, store: LoggedStore, market: MarketData, *, clock: Clock, tick: timedelta
+        self,
+        name: str,
+        store: LoggedStore,
+        market: MarketData,
+        *,
+        clock: Clock,
+        tick: timedelta,
+        listed: Callable[[], Iterable[str]] | None = None,
     ) -> None:
         self._name = name
         self._store = store
         self._market = market
         self._clock = clock
+        self._listed = listed or (lambda: market.instruments)
         self.tail = Tail(store)
         self.ticker = Ticker(market, clock=clock, interval=tick)
 
@@ -66,6 +81,11 @@ class EventStream:
         """End every subscription."""
         await self.tail.stop()
         await self.ticker.stop()
+
+    def announce(self, type_: FrameType, text: str) -> None:
+        """Tell every client something that is of no account's log, such as a lost connection."""
+        self.ticker.tell(type_, None, text)
+        self.tail.wake()
 
     async def subscribe(self, account: str, query: StreamQuery) -> AsyncIterator[str]:
         """See `Provider.subscribe`; listening begins with the first frame that is asked for."""
@@ -107,7 +127,7 @@ class EventStream:
     def _listening_to_market(
         self, choice: Choice, listener: Listener
     ) -> AbstractContextManager[MarketEvents]:
-        listed = self._market.instruments
+        listed = self._listed()
         quotes = choice.symbols_for(FrameType.QUOTE, listed)
         candles = choice.symbols_for(FrameType.CANDLE, listed)
         return self.ticker.listening(listener, quotes, candles)

@@ -72,6 +72,11 @@ class Tail:
                 del self._accounts[account]
             self._pump.leave(listener)
 
+    def wake(self) -> None:
+        """Have every listener look around."""
+        for listener in self._pump.listeners:
+            listener.wake()
+
     async def stop(self) -> None:
         await self._pump.stop()
 

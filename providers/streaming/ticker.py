@@ -106,11 +106,11 @@ class Ticker:
         """Tell the quote of a symbol if it is a new one."""
         try:
             quote = self._market.quote(symbol, self._clock())
-        except SymbolNotFound:
+        except (SymbolNotFound, ProviderUnavailable):
             return  # it has no price yet
         known = self._latest.get(symbol)
         if known is None or (known[0] is not quote and known[0] != quote):
-            self._latest[symbol] = quote, self._tell(FrameType.QUOTE, symbol, quoted(quote))
+            self._latest[symbol] = quote, self.tell(FrameType.QUOTE, symbol, quoted(quote))
 
     async def _chart(self) -> None:
         """Tell the bars that have closed."""
@@ -140,11 +140,12 @@ class Ticker:
             return  # nobody wants them any more
         for bar in bars:
             self._next_bars[symbol] = closed = bar.timestamp + MINUTE
-            self._tell(FrameType.CANDLE, symbol, charted(bar, closed))
+            self.tell(FrameType.CANDLE, symbol, charted(bar, closed))
         if end <= now:
             self._next_bars[symbol] = end  # that nothing traded later must not hold it up
 
-    def _tell(self, type_: FrameType, symbol: str, text: str) -> Told:
+    def tell(self, type_: FrameType, symbol: str | None, text: str) -> Told:
+        """Put a frame into the ring."""
         told = Told(self._ring.newest + 1, type_, symbol, text)
         self._ring.append(told)
         return told

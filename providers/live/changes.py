@@ -1,0 +1,114 @@
+"""PATCH of an order: the venue changes its order first, then we change ours.
+
+An order that we hold is changed at once. One at the venue is as it was until the venue has said
+yes: the slip keeps the wish meanwhile, so that a crash between leaves a question and not a lie.
+Where the venue cannot change orders, the old one is withdrawn and the new one sent; if that is
+refused, the old one is sent again.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from decimal import Decimal
+from typing import Final
+
+from providers.engine.orders import modify
+from providers.engine.state import TERMINAL
+from providers.errors import OrderNotFound, OrderNotModifiable, OrderRejected, TradingError
+from providers.live.account import Books, LiveAccount
+from providers.live.courier import Courier
+from providers.live.exits import amended, wish_of
+from providers.live.slips import Slip, Stage
+from providers.live.venue import Amends
+from providers.models import ModifyOrderRequest, Order, OrderStatus, RejectReason
+
+AT_VENUE: Final = frozenset({"quantity", "limit_price", "stop_price", "trailing_distance"})
+"""The fields of which the venue knows; exits are ours."""
+TRIES: Final = 16
+LOOK_SECONDS: Final = 0.5
+
+
+@dataclass(slots=True)
+class Change:
+    """One change of one order."""
+
+    account: LiveAccount
+    courier: Courier
+
+    async def make(self, order_id: str, change: ModifyOrderRequest) -> Order:
+        """The order as it is after the change. Raises what `Provider.modify_order` raises."""
+        wanted = {name: value for name, value in vars(change).items() if value is not None}
+        (result, slip), slips = await self.account.transact(
+            lambda books: self._begin(books, order_id, change, wanted)
+        )
+        if isinstance(result, TradingError):
+            raise result
+        self.courier.refusals.pop(order_id, None)
+        await self.courier.carry([*([slip] if slip else []), *slips])
+        if slip is None:
+            return await self._found(order_id)
+        return await self._outcome(order_id, slip, wanted)
+
+    def _begin(
+        self, books: Books, order_id: str, change: ModifyOrderRequest, wanted: dict[str, Decimal]
+    ) -> tuple[Order | TradingError, Slip | None]:
+        order = books.session.find_order(order_id)
+        if order is None:
+            return OrderNotFound(order_id), None
+        decision = modify(books.state, order, change, books.world)
+        changed = decision.result
+        if isinstance(changed, TradingError):
+            return changed, None
+        live = books.slips.of(order_id)
+        if not live or wanted.keys().isdisjoint(AT_VENUE):
+            books.emit(decision)
+            return changed, None
+        if live[-1].stage is not Stage.WORKING:
+            why = "a command about it is under way"
+            return OrderNotModifiable(order_id, order.status, why), None
+        return order, books.slips.put(self._asked(live[-1], changed, wanted))
+
+    def _asked(self, slip: Slip, changed: Order, wanted: dict[str, Decimal]) -> Slip:
+        """The slip that asks the venue for the change."""
+        now = self.account.clock()
+        wish = wish_of(changed, self.account.surroundings())
+        in_steps = self.account.venue.traits.amends is Amends.NONE
+        if in_steps or changed.status is OrderStatus.FILLED or wish is None:
+            return slip.at(Stage.CANCELLING, now, withdrawn=True, change=wanted)
+        ticket = replace(amended(slip, wish.ticket), client_id=self.account.ids("tkt"))
+        return slip.at(Stage.CHANGING, now, changed=ticket, change=wanted)
+
+    async def _outcome(self, order_id: str, slip: Slip, wanted: dict[str, Decimal]) -> Order:
+        """Wait until the venue has said yes or no."""
+        for _ in range(TRIES):
+            order = await self._found(order_id)
+            refusal = self.courier.refusals.get(order_id)
+            if refusal is not None:
+                raise refusal
+            if is_made(order, wanted):
+                return order
+            if order.status in TERMINAL:
+                raise OrderNotModifiable(order_id, order.status)
+            if not await self._is_under_way(order_id, slip):
+                message = "The order has traded meanwhile, and is as it was"
+                raise OrderRejected(RejectReason.UNKNOWN, message, order_id)
+            await self.account.moved(LOOK_SECONDS)
+        raise self.courier.silence()
+
+    async def _is_under_way(self, order_id: str, slip: Slip) -> bool:
+        return await self.account.note(
+            lambda books: any(
+                each.client_id == slip.client_id and each.change is not None
+                for each in books.slips.of(order_id)
+            )
+        )
+
+    async def _found(self, order_id: str) -> Order:
+        order = await self.account.order(order_id)
+        if order is None:
+            raise OrderNotFound(order_id)
+        return order
+
+
+def is_made(order: Order, wanted: dict[str, Decimal]) -> bool:
+    return all(getattr(order, name) == value for name, value in wanted.items())

@@ -1,0 +1,225 @@
+"""What goes on without being asked: the venue's stream, the quotes, and the look at both sides.
+
+One process at a time does it, by a lease in the store; another takes over when it lets go or dies.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Callable, Coroutine, Iterable
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from providers.errors import ProviderError, ProviderUnavailable, RateLimited, TradingError
+from providers.exchange.frames import broker_connection
+from providers.exchange.store import Lease, LeaseLost, SharedStore
+from providers.live.account import LiveAccount
+from providers.live.courier import Courier
+from providers.live.reconcile import Reconciler
+from providers.live.slips import LIVE, Slip, Stage, decoded
+from providers.live.venue import Connection, Report
+from providers.models import Quote
+
+log = logging.getLogger(__name__)
+
+LEASE: Final = "venue"
+TTL: Final = timedelta(seconds=10)
+TICK_SECONDS: Final = 0.5
+RECONCILE_EVERY: Final = timedelta(seconds=60)
+RETRY_AFTER: Final = timedelta(seconds=2)
+"""After a comparison that failed, or found both sides different."""
+OVERDUE: Final = {
+    Stage.SENDING: timedelta(seconds=15),
+    Stage.CHANGING: timedelta(seconds=15),
+    Stage.CANCELLING: timedelta(seconds=2),
+}
+"""How long a slip may be under way before it is asked for."""
+
+FAILURES = (ProviderUnavailable, ProviderError, RateLimited)
+
+
+class Watch:
+    """Follows one account at its venue. `announce` is told frames for every client."""
+
+    def __init__(
+        self, account: LiveAccount, courier: Courier, store: SharedStore, *, holder: str
+    ) -> None:
+        self._account = account
+        self._courier = courier
+        self._store = store
+        self._holder = holder
+        self._reconciler = Reconciler(account, courier)
+        self._lease: Lease | None = None
+        self._next_look = account.clock()
+        self._quoted = asyncio.Event()
+        self._tasks: list[asyncio.Task[None]] = []
+        self._listening: asyncio.Task[None] | None = None
+        self._errands: set[asyncio.Task[None]] = set()
+        self._down_since: datetime | None = None
+        self.announce: Callable[[str], None] = no_announcement
+        self.connected = False
+        self.ready = False
+        self.last_heard: datetime | None = None
+
+    async def start(self) -> None:
+        await self._turn()
+        self._tasks = [
+            asyncio.create_task(self._lead(), name="venue-watch"),
+            asyncio.create_task(self._react(), name="venue-quotes"),
+        ]
+
+    async def stop(self) -> None:
+        await cancelled([*self._tasks, *self._errands])
+        await self._stop_listening()
+        if self._lease is not None:
+            with contextlib.suppress(ProviderUnavailable):  # it runs out by itself
+                await self._store.release_lease(self._lease)
+
+    def heard(self, quote: Quote) -> None:
+        """A new quote: orders that we hold may be due."""
+        if quote.symbol in self._account.watched:
+            self._quoted.set()
+
+    async def ask_about(self, order_id: str) -> None:
+        """Ask the venue for the tickets of an order that somebody waits for."""
+        for slip in await self._slips():
+            if slip.order_id == order_id and slip.stage is not Stage.CHANGING:
+                await self._ask(slip)
+
+    async def _lead(self) -> None:
+        while True:
+            await asyncio.sleep(TICK_SECONDS)
+            await self._turn()
+
+    async def _turn(self) -> None:
+        try:
+            if await self._hold():
+                await self._look()
+            else:
+                self.connected = self.ready = True  # another process sees to it
+        except LeaseLost:
+            log.info("another process watches the venue now")
+            self._lease = None
+            await self._stop_listening()
+        except TradingError as error:
+            log.warning("the look at the venue failed: %s", error)
+        except Exception:  # a bug met in one turn must not end the watch for good
+            log.exception("the look at the venue failed")
+
+    async def _hold(self) -> bool:
+        now = self._account.clock()
+        if self._lease is not None:
+            if self._lease.expires_at - now < TTL / 2:
+                self._lease = await self._store.renew_lease(self._lease, TTL, now)
+            return True
+        self._lease = await self._store.acquire_lease(LEASE, self._holder, TTL, now)
+        if self._lease is not None:
+            log.info("this process watches the venue")
+            self._next_look = now
+            self._listening = asyncio.create_task(self._listen(), name="venue-stream")
+        return self._lease is not None
+
+    async def _stop_listening(self) -> None:
+        if self._listening is not None:
+            await cancelled([self._listening])
+            self._listening = None
+
+    async def _look(self) -> None:
+        """Ask for what is overdue, do what is due, and compare both sides now and then."""
+        now = self._account.clock()
+        for slip in await self._slips():
+            overdue = OVERDUE.get(slip.stage)
+            if overdue is not None and now - slip.since > overdue:
+                await self._settle(slip)
+        if now >= self._next_look:
+            agreed = await self._reconciler.compare()
+            self.ready = True
+            self.last_heard = self._account.clock()
+            self._next_look = now + (RECONCILE_EVERY if agreed else RETRY_AFTER)
+        if self.ready:
+            await self._courier.work()
+
+    async def _settle(self, slip: Slip) -> None:
+        if slip.stage is Stage.CHANGING:
+            with contextlib.suppress(*FAILURES):
+                await self._courier.carry(await self._courier.settle_change(slip))
+        else:
+            await self._ask(slip)
+
+    async def _ask(self, slip: Slip) -> None:
+        """Ask for one ticket; one whose cancel had no effect is cancelled again."""
+        with contextlib.suppress(*FAILURES):
+            await self._courier.carry(await self._courier.ask(slip))
+            await self._courier.resume(slip)
+
+    async def _slips(self) -> list[Slip]:
+        name = self._account.name
+        bodies = await self._store.read(lambda reader: reader.memos(name, LIVE))
+        return decoded(bodies.values())
+
+    # Quotes
+
+    async def _react(self) -> None:
+        """Let held orders meet the quotes."""
+        while True:
+            await self._quoted.wait()
+            self._quoted.clear()
+            if self._lease is not None and self.ready:
+                await self._safely(self._courier.work())
+
+    # The stream
+
+    async def _listen(self) -> None:
+        async for told in self._account.venue.updates():
+            if isinstance(told, Connection):
+                self._connection(told)
+            else:
+                await self._safely(self._told(told))
+
+    async def _told(self, report: Report) -> None:
+        self.last_heard = self._account.clock()
+        slips = await self._courier.told(report)
+        if slips:  # what follows must not keep us from listening
+            errand = asyncio.create_task(self._safely(self._courier.carry(slips)))
+            self._errands.add(errand)
+            errand.add_done_callback(self._errands.discard)
+
+    def _connection(self, told: Connection) -> None:
+        now, name = self._account.clock(), self._account.venue.name
+        if told.up:
+            self._next_look = now
+            if self._down_since is not None:
+                gap = round((now - self._down_since).total_seconds() * 1000)
+                self.announce(
+                    broker_connection(now, "BROKER_RECONNECTED", name, gap_duration_ms=gap)
+                )
+            self._down_since = None
+        elif self._down_since is None:
+            self._down_since = now
+            self.announce(broker_connection(now, "BROKER_DISCONNECTED", name, error=told.error))
+        self.connected = told.up
+
+    async def _safely(self, work: Coroutine[Any, Any, object]) -> None:
+        try:
+            await work
+        except TradingError as error:
+            log.warning("%s: %s", self._account.venue.name, error)
+            self._next_look = self._account.clock()
+        except Exception:  # a bug met with one report must not deafen us to the others
+            log.exception("a report of %s could not be dealt with", self._account.venue.name)
+            self._next_look = self._account.clock()
+
+
+def no_announcement(_: str) -> None:
+    """Nobody listens yet."""
+
+
+async def cancelled(tasks: Iterable[asyncio.Task[Any]]) -> None:
+    """Cancel tasks, and wait for their end."""
+    for task in tasks:
+        task.cancel()
+    for task in tasks:
+        with contextlib.suppress(asyncio.CancelledError):
+            await task
