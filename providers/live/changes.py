@@ -75,7 +75,10 @@ class Change:
         in_steps = self.account.venue.traits.amends is Amends.NONE
         if in_steps or changed.status is OrderStatus.FILLED or wish is None:
             return slip.at(Stage.CANCELLING, now, withdrawn=True, change=wanted)
-        ticket = replace(amended(slip, wish.ticket), client_id=self.account.ids("tkt"))
+        ticket = replace(
+            amended(slip, wish.ticket, self.account.venue.traits.amends),
+            client_id=self.account.ids("tkt"),
+        )
         return slip.at(Stage.CHANGING, now, changed=ticket, change=wanted)
 
     async def _outcome(self, order_id: str, slip: Slip, wanted: dict[str, Decimal]) -> Order:

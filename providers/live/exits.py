@@ -247,16 +247,31 @@ def changes(slips: Slips, granted: Mapping[str, Wish], around: Surroundings) -> 
         if wish is None or slip.ticket.order_type is not wish.ticket.order_type:
             yield Withdraw(slip)
             continue
-        wanted = amended(slip, wish.ticket)
-        if wanted != slip.ticket:
-            in_steps = around.traits.amends is Amends.NONE
-            yield Withdraw(slip) if in_steps else Amend(slip, wanted)
+        if differs(slip, wish.ticket):
+            amends = around.traits.amends
+            in_steps = amends is Amends.NONE
+            yield Withdraw(slip) if in_steps else Amend(slip, amended(slip, wish.ticket, amends))
 
 
-def amended(slip: Slip, wish: Ticket) -> Ticket:
-    """The slip's ticket with the quantity and the prices that are wished for."""
+def differs(slip: Slip, wish: Ticket) -> bool:
+    """Whether the rest of a ticket is not what is wished for."""
+    ticket = slip.ticket
+    return (slip.remaining, ticket.limit_price, ticket.stop_price, ticket.trailing_distance) != (
+        wish.quantity,
+        wish.limit_price,
+        wish.stop_price,
+        wish.trailing_distance,
+    )
+
+
+def amended(slip: Slip, wish: Ticket, amends: Amends) -> Ticket:
+    """The slip's ticket with the quantity and the prices that are wished for.
+
+    A new order of the venue's begins with what is left; one that stays has what it has filled.
+    """
+    filled = ZERO if amends is Amends.NEW_ORDER else slip.filled
     return replace(
-        sized(slip.ticket, slip.filled + wish.quantity),
+        sized(slip.ticket, filled + wish.quantity),
         limit_price=wish.limit_price,
         stop_price=wish.stop_price,
         trailing_distance=wish.trailing_distance,

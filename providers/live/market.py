@@ -52,8 +52,8 @@ class LiveMarket:
         self.name = feed.name
         self._feed = feed
         self._clock = clock
-        self._heard = heard
-        self._staleness = staleness
+        self.heard = heard
+        self.staleness = staleness
         self._now = monotonic
         self._latest: dict[str, Quote] = {}
         self._confirmed: dict[str, float] = {}
@@ -159,7 +159,7 @@ class LiveMarket:
         told = last_between(quote)
         self._latest[symbol] = told
         if told != before:
-            self._heard(told)
+            self.heard(told)
 
     async def _listen(self) -> None:
         async for told in self._feed.stream(self._wanted):
@@ -207,14 +207,14 @@ class LiveMarket:
             since = self._clock()
             self._stale |= dict.fromkeys(late, since)
             log.warning("%s has no fresh quotes of %s", self.name, ", ".join(sorted(late)))
-            self._staleness(frozenset(late), since)
+            self.staleness(frozenset(late), since)
 
     def _freshen(self, symbols: Iterable[str]) -> None:
         fresh = frozenset(symbols) & self._stale.keys()
         for symbol in fresh:
             del self._stale[symbol]
         if fresh:
-            self._staleness(fresh, None)
+            self.staleness(fresh, None)
 
     def is_stale(self, symbol: str) -> bool:
         """Whether the latest quote of a symbol is too old to act upon."""

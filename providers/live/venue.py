@@ -251,8 +251,8 @@ class Venue(Protocol):
     async def replace(self, ticket: Ticket, changed: Ticket) -> Report:
         """Change a working order: quantity and prices, to those of `changed`.
 
-        Where the venue makes a new order of it, that one has the client id of `changed`, and the
-        report is about it. Not called where `amends` is NONE. Raises Refused and Gone.
+        Where the venue makes a new order of it, that one has the client id of `changed`, the report
+        is about it, and `changed.quantity` is what it is to fill besides what the old one has. Not called where `amends` is NONE. Raises Refused and Gone.
         """
 
     async def cancel(self, ticket: Ticket) -> Report | None:

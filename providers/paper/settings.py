@@ -45,6 +45,11 @@ class PaperSettings(ExchangeSettings):
 
     model_config = SettingsConfigDict(env_prefix=PREFIX)
 
+    market_data: str = Field(
+        "synthetic",
+        description="Where quotes and bars come from: synthetic, or the name of a live venue, whose"
+        " credentials are read as that venue reads them.",
+    )
     market_hours: MarketHours = Field(
         MarketHours.ALWAYS,
         description="always, or sessions: stocks and forex trade only while their markets do.",
