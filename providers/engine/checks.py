@@ -220,7 +220,7 @@ def unaffordable(
     state: AccountState, order: Order, world: World, change: tuple[Resting, Resting]
 ) -> Refusal | None:
     """Whether the order binds more margin than is available. One that only reduces binds none."""
-    if order.reduce_only:
+    if order.reduce_only or not world.judges_margin:
         return None
     short = shortfall(state, world, order.symbol, order.side, change)
     if short is None:

@@ -148,6 +148,13 @@ class Turn:
             balance, self._ledger.deposits, self._ledger.currency, self._ledger.warned
         )
 
+    def deposit(self, amount: Decimal, currency: str) -> None:
+        """Money that was paid in, or (negative) out; what there was counts in this currency now."""
+        before = self._ledger
+        balance = EXACT.add(before.balance, amount)
+        deposits = EXACT.add(before.deposits, amount)
+        self._ledger = Ledger(balance, deposits, currency, before.warned)
+
     def account_event(self, name: str, *, warned: bool) -> None:
         """Tell the account how its margin stands."""
         if warned is not self._ledger.warned:
@@ -168,6 +175,7 @@ class Turn:
 
     def decision(self, result: T | TradingError) -> Decision[T]:
         """The finished turn: a changed balance is reported once, after all that changed it."""
-        if self._ledger.balance != self._state.ledger.balance:
+        before = self._state.ledger
+        if (self._ledger.balance, self._ledger.currency) != (before.balance, before.currency):
             self.account_event("BALANCE_UPDATED", warned=self._ledger.warned)
         return Decision(tuple(self.events), result)

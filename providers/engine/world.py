@@ -82,7 +82,8 @@ class World:
     has leapt to its quote, so that there was no trading at the prices in between.
 
     Where a real venue executes, `at_venue` tells whether an order, by its id, stands there: to end
-    it is the venue's then, and until that has happened it is PENDING_CANCEL.
+    it is the venue's then, and until that has happened it is PENDING_CANCEL. Whether the money
+    suffices is for the venue to judge, too, so `judges_margin` is False.
     """
 
     now: datetime
@@ -96,6 +97,7 @@ class World:
     between: bool = False
     gapped: bool = False
     at_venue: Callable[[str], bool] = lambda _: False
+    judges_margin: bool = True
 
     def listed(self, symbol: str) -> Tradeable:
         """The instrument of an accepted order or position, which has one."""

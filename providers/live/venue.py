@@ -252,7 +252,8 @@ class Venue(Protocol):
         """Change a working order: quantity and prices, to those of `changed`.
 
         Where the venue makes a new order of it, that one has the client id of `changed`, the report
-        is about it, and `changed.quantity` is what it is to fill besides what the old one has. Not called where `amends` is NONE. Raises Refused and Gone.
+        is about it, and `changed.quantity` is what it is to fill besides what the old one has. Not
+        called where `amends` is NONE. Raises Refused and Gone.
         """
 
     async def cancel(self, ticket: Ticket) -> Report | None:
