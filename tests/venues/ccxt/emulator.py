@@ -17,6 +17,7 @@ import hmac
 import json
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -60,6 +61,14 @@ def signed(timestamp: str, method: str, path: str, body: str) -> str:
 def failed(message: str, status: int = 400) -> Response:
     """An error as Coinbase has it."""
     return JSONResponse({"message": message}, status)
+
+
+@dataclass(frozen=True, kw_only=True)
+class EmulatedExchange(Emulated):
+    """With its settings, and the exchange itself, for tests to look into."""
+
+    settings: CcxtSettings
+    exchange: Exchange
 
 
 class Exchange:
@@ -214,7 +223,7 @@ def plain(value: Any) -> bool:
 @asynccontextmanager
 async def emulator(
     folder: Path, faults: Faults, *, port: int = 0, **exchange: object
-) -> AsyncIterator[Emulated]:
+) -> AsyncIterator[EmulatedExchange]:
     """Start it; `exchange` are settings of the exchange inside, see `exchange.backing`."""
     judge = Judge({})
     async with backing(folder, **exchange) as inside:
@@ -224,7 +233,7 @@ async def emulator(
             yield emulated(coinbase, judge, faults, bound)
 
 
-def emulated(coinbase: Exchange, judge: Judge, faults: Faults, port: int) -> Emulated:
+def emulated(coinbase: Exchange, judge: Judge, faults: Faults, port: int) -> EmulatedExchange:
     credentials = {"api_key": KEY, "secret": SECRET, "password": PASSPHRASE}
     options = {
         "exchange": "coinbaseexchange",
@@ -237,7 +246,7 @@ def emulated(coinbase: Exchange, judge: Judge, faults: Faults, port: int) -> Emu
     environment = {
         f"TRADING_API_CCXT_{name}".upper(): v for name, v in {**options, **credentials}.items()
     }
-    return Emulated(
+    return EmulatedExchange(
         provider="ccxt",
         symbol=SYMBOL,
         environment=environment,
@@ -246,6 +255,8 @@ def emulated(coinbase: Exchange, judge: Judge, faults: Faults, port: int) -> Emu
         backing=coinbase.orders.inside,
         venue=lambda: venue(settings),
         feed=lambda: feed(settings),
+        settings=settings,
+        exchange=coinbase,
     )
 
 

@@ -157,7 +157,8 @@ class Feeds:
 
     async def _quotes_told(self) -> None:
         """Each quote once, to those who are subscribed to its product."""
-        inside, last = self._orders.inside, {}
+        inside = self._orders.inside
+        last: dict[str, Any] = {}
         while True:
             await asyncio.sleep(0.05)
             wanted = {each for client in self.clients for each in client.subscribed}
