@@ -6,6 +6,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Mapping, Se
 from contextlib import aclosing
 from datetime import datetime
 from typing import Final
+from urllib.parse import quote as quote_path
 
 from providers.alpaca import parse, prices
 from providers.alpaca.client import Api, RateLimitState
@@ -54,7 +55,7 @@ class AlpacaFeed:
 
     async def look_up(self, symbol: str) -> Instrument:
         if symbol not in self._instruments:
-            asset = await self._api.read(f"/v2/assets/{parse.compact(symbol)}")
+            asset = await self._api.read(f"/v2/assets/{quote_path(parse.compact(symbol), safe='')}")
             found = parse.instrument(asset) if asset else None
             if found is None or found.symbol != symbol:
                 raise SymbolNotFound(symbol)

@@ -5,7 +5,7 @@ A pair is `BTC/USD` in orders and market data, but `BTCUSD` among positions.
 
 Orders that take the place of others count the fills of the whole chain, and so does their `qty`: an
 order over 100, replaced when 41 had filled, has a successor with a `qty` of 100 and a `filled_qty`
-of 41. A ticket of ours counts its own, so that `base`, what had filled before, is taken off.
+of 41. A ticket of ours counts its own, so that what had filled before is taken off.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from decimal import Decimal
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from providers.base import Instrument
 from providers.errors import ProviderError, UnsupportedOperation
@@ -121,6 +121,16 @@ TO_TIME_IN_FORCE: Final = {
     TimeInForce.FOK: "fok",
 }
 CLOSES: Final = {Side.BUY: "buy_to_close", Side.SELL: "sell_to_close"}
+
+
+class Before(NamedTuple):
+    """What the orders before one had filled when it took their place: how much, and its worth."""
+
+    quantity: Decimal
+    worth: Decimal
+
+
+NOTHING: Final = Before(ZERO, ZERO)
 
 
 @contextmanager
@@ -262,21 +272,31 @@ def is_ours(order: Json) -> bool:
 
 
 @as_specified("order")
-def filled_quantity(order: Json) -> Decimal:
+def filled_so_far(order: Json) -> Before:
     """What the chain of an order has filled."""
-    return Decimal(order["filled_qty"])
+    quantity = Decimal(order["filled_qty"])
+    return Before(quantity, quantity * Decimal(order["filled_avg_price"] or 0))
+
+
+@as_specified("order")
+def is_replaced(order: Json) -> bool:
+    """Whether another order stands in its place, so that it fills no more."""
+    return bool(order["status"] == "replaced")
 
 
 @as_specified("order")
 def report(
-    order: Json, known: Pairs, *, base: Decimal = ZERO, executions: tuple[Execution, ...] = ()
+    order: Json,
+    known: Pairs,
+    *,
+    before: Before = NOTHING,
+    executions: tuple[Execution, ...] = (),
 ) -> Report:
     """How an order stands.
 
     The quantity of one that was placed over an amount of money is not known before it has filled,
     and is then what has. An order as it was told a while ago may know less than its chain has
-    filled: of its own it has filled nothing then. The average price is told of the whole chain, so
-    that of a later order it is not known.
+    filled: of its own it has filled nothing then.
     """
     told = Decimal(order["filled_qty"])
     progress = STATUSES[order["status"]]
@@ -291,17 +311,33 @@ def report(
         side=SIDES[order["side"]],
         order_type=ORDER_TYPES[order["type"]],
         time_in_force=TIMES_IN_FORCE[order["time_in_force"]],
-        quantity=Decimal(order["qty"] or order["filled_qty"]) - base,
-        filled=max(told - base, ZERO),
+        quantity=Decimal(order["qty"] or order["filled_qty"]) - before.quantity,
+        filled=max(told - before.quantity, ZERO),
         at=moment(order["updated_at"] or order["submitted_at"] or order["created_at"]),
         limit_price=optional(order.get("limit_price")),
         stop_price=optional(order.get("stop_price")),
-        average_price=None if base else optional(order.get("filled_avg_price")),
+        average_price=_average(told, optional(order.get("filled_avg_price")), before),
         executions=executions,
         reason=RejectReason.UNKNOWN if rejected else None,
         message="Alpaca has rejected the order" if rejected else "",
         replaced_by=order.get("replaced_by") if order["status"] == "replaced" else None,
     )
+
+
+def _average(told: Decimal, average: Decimal | None, before: Before) -> Decimal | None:
+    """The average price of an order's own fills, of that of its chain."""
+    if average is None or told <= before.quantity:
+        return None
+    if not before.quantity:
+        return average
+    return (average * told - before.worth) / (told - before.quantity)
+
+
+@as_specified("order update")
+def told_order(update: Json) -> Json:
+    """The order that an update of the stream is about, as it was then."""
+    order: Json = update["order"]
+    return order
 
 
 @as_specified("order update")

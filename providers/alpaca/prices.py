@@ -62,9 +62,9 @@ def _snapshot(symbol: str, each: Json) -> Quote | None:
 
 
 @as_specified("quote")
-def quote(message: Json, last: Decimal | None) -> Quote | None:
+def quote(message: Json, last: Mapping[str, Decimal]) -> Quote | None:
     """A quote of the stream, with the last price that was told; None if a side is empty."""
-    return _quote(message["S"], message, last, None)
+    return _quote(message["S"], message, last.get(message["S"]), None)
 
 
 def _quote(symbol: str, told: Json, last: Decimal | None, volume: Decimal | None) -> Quote | None:

@@ -14,6 +14,7 @@ from providers.alpaca.parse import Json
 from providers.alpaca.settings import AlpacaSettings
 from providers.alpaca.streams import order_updates
 from providers.base import Instrument
+from providers.errors import ProviderUnavailable, RateLimited
 from providers.live.reconnecting import reconnecting
 from providers.live.venue import (
     ZERO,
@@ -24,13 +25,15 @@ from providers.live.venue import (
     Funds,
     Gone,
     Holding,
+    Refused,
     Report,
     Ticket,
     Traits,
+    Unanswered,
     Update,
     Venue,
 )
-from providers.models import AssetClass, OrderType, RateLimits, TimeInForce
+from providers.models import AssetClass, OrderType, RateLimits, RejectReason, TimeInForce
 
 _ALL: Final = frozenset(TimeInForce)
 _RESTING: Final = frozenset({TimeInForce.DAY, TimeInForce.GTC})
@@ -91,8 +94,9 @@ class AlpacaVenue:
         self._api = Api(self.name, settings)
         self._instruments: Mapping[str, Instrument] = {}
         self._pairs: parse.Pairs = {}
-        self._before: dict[str, Decimal] = {}
+        self._before: dict[str, parse.Before] = {}
         self._reported: dict[str, Reported] = {}
+        self._listening = False
 
     @property
     def traits(self) -> Traits:
@@ -118,19 +122,35 @@ class AlpacaVenue:
     # Commands
 
     async def submit(self, ticket: Ticket) -> Report:
-        kind = self._instruments[ticket.symbol].asset_class
-        return await self._report(await self._api.submit(parse.order_request(ticket, kind)))
+        listed = self._instruments.get(ticket.symbol)
+        if listed is None:
+            message = f"Alpaca does not trade {ticket.symbol}"
+            raise Refused(RejectReason.SYMBOL_NOT_TRADEABLE, message)
+        body = parse.order_request(ticket, listed.asset_class)
+        return await self._report(await self._api.submit(body))
 
     async def replace(self, ticket: Ticket, changed: Ticket) -> Report:
-        """`changed.quantity` is what the new order is to fill, besides what `ticket` has."""
         order_id = await self._id(ticket)
-        if order_id not in self._reported:
-            await self._report(await self._api.known(f"/v2/orders/{order_id}"))
-        known = self._reported.get(order_id)
-        if known is None:
-            raise Gone(f"Alpaca's order {order_id} is not open any more")
+        known = await self._standing(order_id)
         body = parse.change_request(ticket, changed, base=known.base, filled=known.filled)
-        return await self._report(await self._api.replace(order_id, body))
+        order = await self._api.replace(order_id, body)
+        try:
+            return await self._report(order)
+        except (ProviderUnavailable, RateLimited) as error:
+            raise Unanswered("Alpaca has changed the order, and does not say how") from error
+
+    async def _standing(self, order_id: str) -> Reported:
+        """What has been reported of an open order, or is now. Raises Gone if there is none.
+
+        Where no stream is heard, the order may have filled since it was last reported.
+        """
+        if order_id not in self._reported or not self._listening:
+            order = await self._api.read(f"/v2/orders/{order_id}")
+            if order is not None:
+                await self._report(order)
+        if order_id not in self._reported:
+            raise Gone(f"Alpaca's order {order_id} is not open any more")
+        return self._reported[order_id]
 
     async def cancel(self, ticket: Ticket) -> Report | None:
         await self._api.cancel(await self._id(ticket))
@@ -181,20 +201,25 @@ class AlpacaVenue:
         return reconnecting(self.name, self._session)
 
     async def _session(self) -> AsyncGenerator[Update, None]:
-        async with aclosing(order_updates(self._settings)) as told:
-            async for update in told:
-                if update is None:
-                    yield Connection(up=True)
-                elif parse.is_ours(update["order"]):
-                    yield await self._report(update["order"], update)
+        try:
+            async with aclosing(order_updates(self._settings)) as told:
+                async for update in told:
+                    self._listening = True
+                    if update is None:
+                        yield Connection(up=True)
+                    elif parse.is_ours(order := parse.told_order(update)):
+                        yield await self._report(order, update)
+        finally:
+            self._listening = False
 
     # What orders have filled by themselves
 
     async def _report(self, order: Json, update: Json | None = None) -> Report:
         """An order as one of ours, with the fill that an update tells along with it."""
-        base = await self._base(order)
+        before = await self._filled_before(order)
+        base = before.quantity
         fills = parse.told_fill(update, base=base) if update is not None else ()
-        report = parse.report(order, self._pairs, base=base, executions=fills)
+        report = parse.report(order, self._pairs, before=before, executions=fills)
         if report.progress.over:
             self._reported.pop(report.venue_id, None)
         else:
@@ -202,17 +227,17 @@ class AlpacaVenue:
             self._reported[report.venue_id] = Reported(base, max(known.filled, report.filled))
         return report
 
-    async def _base(self, order: Json) -> Decimal:
-        """What the orders before this one in its chain have filled, by the order's own id."""
+    async def _filled_before(self, order: Json) -> parse.Before:
+        """What the orders before this one in its chain had filled."""
         earlier = order.get("replaces")
         if earlier is None:
-            return ZERO
+            return parse.NOTHING
         order_id: str = order["id"]
         if order_id not in self._before:
             replaced = await self._api.known(f"/v2/orders/{earlier}")
-            if replaced.get("status") != "replaced":
-                return parse.filled_quantity(replaced)  # it may still fill: ask again next time
-            self._before[order_id] = parse.filled_quantity(replaced)
+            if not parse.is_replaced(replaced):
+                return parse.filled_so_far(replaced)  # it may still fill: ask again next time
+            self._before[order_id] = parse.filled_so_far(replaced)
         return self._before[order_id]
 
 

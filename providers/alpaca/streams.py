@@ -13,7 +13,7 @@ import simplejson
 from websockets.asyncio.client import ClientConnection, connect
 
 from providers.alpaca import prices
-from providers.alpaca.parse import Json
+from providers.alpaca.parse import Json, as_specified
 from providers.alpaca.settings import AlpacaSettings
 from providers.errors import ProviderError, ProviderUnavailable
 from providers.live.settings import required
@@ -44,16 +44,17 @@ async def authenticate(socket: ClientConnection, settings: AlpacaSettings) -> No
     await say(socket, {"action": "auth", "key": key_id, "secret": secret})
 
 
-def decoded(frame: str | bytes) -> Any:
-    """The JSON of a frame. Raises ProviderError for what is none, or has not its shape."""
-    try:
-        message = simplejson.loads(frame, use_decimal=True)
-    except ValueError as error:
-        raise ProviderError("Alpaca's stream says what is not JSON") from error
-    parts = message if isinstance(message, list) else [message]
-    if not all(isinstance(each, dict) and ("T" in each or "stream" in each) for each in parts):
-        raise ProviderError("Alpaca's stream says what is none of its messages")
-    return message
+@as_specified("message")
+def update_of(frame: str | bytes) -> tuple[str, Json]:
+    """The stream and the data of a message of the trading API."""
+    message = simplejson.loads(frame, use_decimal=True)
+    return message["stream"], dict(message["data"])
+
+
+@as_specified("list of messages")
+def messages_of(frame: str | bytes) -> list[tuple[str, Json]]:
+    """The kinds and contents of the messages in a frame of market data."""
+    return [(each["T"], dict(each)) for each in simplejson.loads(frame, use_decimal=True)]
 
 
 async def order_updates(settings: AlpacaSettings) -> AsyncGenerator[Json | None, None]:
@@ -71,18 +72,17 @@ async def order_updates(settings: AlpacaSettings) -> AsyncGenerator[Json | None,
                 raise ProviderError("Alpaca's stream does not tell the updates of orders")
         yield None
         async for frame in socket:
-            message = decoded(frame)
-            if message["stream"] == "trade_updates":
-                yield message["data"]
+            stream, data = update_of(frame)
+            if stream == "trade_updates":
+                yield data
 
 
 async def _data(socket: ClientConnection, stream: str) -> Json:
     """The data of the next message, which must be of this stream."""
-    message = decoded(await socket.recv())
-    if message["stream"] != stream:
-        raise ProviderError(f"Alpaca's stream says {message['stream']}, not {stream}")
-    found: Json = message["data"]
-    return found
+    told, data = update_of(await socket.recv())
+    if told != stream:
+        raise ProviderError(f"Alpaca's stream says {told}, not {stream}")
+    return data
 
 
 class Line:
@@ -97,11 +97,11 @@ class Line:
 
     async def expect(self, kind: str) -> None:
         """Wait for a control message. Raises what an error message means."""
-        for message in decoded(await self._socket.recv()):
-            if message["T"] == "error":
+        for told, message in messages_of(await self._socket.recv()):
+            if told == "error":
                 raise prices.failure(message)
-            if message["T"] != kind:
-                raise ProviderError(f"Alpaca's stream says {message['T']}, not {kind}")
+            if told != kind:
+                raise ProviderError(f"Alpaca's stream says {told}, not {kind}")
 
     async def choose(self, symbols: Iterable[str]) -> None:
         """Subscribe to these and to nothing else; Alpaca acknowledges that in the stream."""
@@ -115,13 +115,13 @@ class Line:
             chosen = sorted(symbols)
             await say(self._socket, {"action": action, **dict.fromkeys(CHANNELS, chosen)})
 
-    async def messages(self) -> AsyncGenerator[Json, None]:
-        """Quotes, trades and acknowledgements, until the connection ends."""
+    async def messages(self) -> AsyncGenerator[tuple[str, Json], None]:
+        """Quotes, trades and acknowledgements, by their kinds, until the connection ends."""
         async for frame in self._socket:
-            for message in decoded(frame):
-                if message["T"] == "error":
+            for kind, message in messages_of(frame):
+                if kind == "error":
                     raise prices.failure(message)
-                yield message
+                yield kind, message
 
 
 @asynccontextmanager
@@ -203,17 +203,17 @@ class Lines:
         self._tasks.append(task)
 
     async def _listen(self, source: Line) -> None:
-        async for message in source.messages():
-            found = self._heard(message)
+        async for kind, message in source.messages():
+            found = self._heard(kind, message)
             if found is not None:
                 self._fresh[found.symbol] = found
                 self._news.set()
 
-    def _heard(self, message: Json) -> Quote | None:
+    def _heard(self, kind: str, message: Json) -> Quote | None:
         """The quote that a message makes; a trade is remembered for the next one."""
-        if message["T"] == "q":
-            return prices.quote(message, self._last.get(message["S"]))
-        if message["T"] == "t":
+        if kind == "q":
+            return prices.quote(message, self._last)
+        if kind == "t":
             symbol, price = prices.trade(message)
             self._last[symbol] = price
         return None
