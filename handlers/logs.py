@@ -29,6 +29,8 @@ def configure(level: Level, format: Format) -> None:
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
     # Connexion describes each route at INFO; that is noise to whoever runs the server.
     logging.getLogger("connexion").setLevel(logging.WARNING)
+    # httpx would log whole URLs, and some venues take signatures and tokens in a query.
+    logging.getLogger("httpx").setLevel(logging.WARNING)
     # Uvicorn has a line of its own for each handshake; the stream's access lines say more.
     logging.getLogger("uvicorn.websockets").setLevel(logging.WARNING)
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from decimal import Decimal
 
 from contract_tests.requirements import requirement
-from contract_tests.toolkit.api import Api
+from contract_tests.toolkit.api import Api, Body
 from contract_tests.toolkit.chance import new_id
-from contract_tests.toolkit.expect import NotExercised, dec, equal, plain
+from contract_tests.toolkit.expect import NotExercised, Overdue, dec, equal, plain
 from contract_tests.toolkit.fillings import ATTEMPTS, cheapest, too_large
 
 
@@ -33,6 +33,18 @@ def a_fill_cancels_the_others(api: Api) -> None:
         equal(api.order(order["id"])["status"], "OPEN", "an order outside the group")
 
 
+def traded(api: Api, order: Body) -> Body:
+    """The order once anything of it has filled, or as it is where the market has run away."""
+    try:
+        return api.eventually(
+            lambda: api.order(order["id"]),
+            lambda found: dec(found["filled_quantity"]) > 0,
+            "a marketable order trades",
+        )
+    except Overdue:
+        return api.order(order["id"])
+
+
 @requirement("OCO-001", needs="fills")
 def a_partial_fill_cancels_the_others(api: Api) -> None:
     """The first part that fills of one order cancels the others."""
@@ -41,7 +53,7 @@ def a_partial_fill_cancels_the_others(api: Api) -> None:
         other = api.rest(oco_group_id=group)
         sizes = {"quantity": too_large(quote, "3"), "limit_price": plain(quote.ask)}
         first = api.place(api.limit(symbol=quote.symbol, oco_group_id=group, **sizes))
-        if first["status"] == "PARTIALLY_FILLED":
+        if traded(api, first)["status"] == "PARTIALLY_FILLED":
             cancelled(api, other["id"])
             return
         api.clean_up()

@@ -12,7 +12,7 @@ from contract_tests.toolkit.frames import event_ids_grow, frames_follow_their_sc
 from contract_tests.toolkit.listening import (
     agrees,
     events,
-    hear,
+    hear_as,
     is_about,
     mark,
     nothing_of,
@@ -188,8 +188,8 @@ def change_of_a_leg_is_told(api: Api) -> None:
             tick = api.quote(entry["symbol"]).tick
             price = plain(dec(leg[KINDS[kind]]) + tick)
             api.patch(f"/orders/{leg['id']}", {KINDS[kind]: price}).ok()
-            frame = hear(stream, leg["id"], "BRACKET_ORDER_MODIFIED")
-            agrees(stream, frame, api.order(leg["id"]))
+            now = api.order(leg["id"])
+            agrees(stream, hear_as(stream, now, "BRACKET_ORDER_MODIFIED"), now)
 
 
 # -- one story ---

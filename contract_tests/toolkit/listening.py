@@ -35,6 +35,21 @@ def hear(stream: Stream, order_id: str, *events: str, within: float | None = Non
     return stream.until(is_about(order_id, *events), what, within=within)[-1]
 
 
+def hear_as(stream: Stream, order: Body, *events: str) -> Frame:
+    """Wait until one of these events tells an order as new as REST has answered it.
+
+    An order that a venue acknowledges later is told more than once.
+    """
+
+    def as_new(frame: Frame) -> bool:
+        told = is_about(order["id"], *events)(frame)
+        return told and frame.thing["updated_at"] == order["updated_at"]
+
+    seen = [frame for frame in stream.seen if as_new(frame)]
+    what = f"{' or '.join(events)} is told as REST has it"
+    return seen[-1] if seen else stream.until(as_new, what)[-1]
+
+
 def mark(api: Api, *streams: Stream) -> int:
     """Place an order, and wait until each stream has told it; the id of the event.
 

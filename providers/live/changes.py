@@ -17,7 +17,7 @@ from providers.engine.state import TERMINAL
 from providers.errors import OrderNotFound, OrderNotModifiable, OrderRejected, TradingError
 from providers.live.account import Books, LiveAccount
 from providers.live.courier import Courier
-from providers.live.exits import amended, wish_of
+from providers.live.exits import amended, differs, wish_of
 from providers.live.slips import Slip, Stage
 from providers.live.venue import Amends
 from providers.models import ModifyOrderRequest, Order, OrderStatus, RejectReason
@@ -66,6 +66,10 @@ class Change:
         if live[-1].stage is not Stage.WORKING:
             why = "a command about it is under way"
             return OrderNotModifiable(order_id, order.status, why), None
+        wish = wish_of(changed, self.account.surroundings())
+        if wish is not None and not differs(live[-1], wish.ticket):
+            books.emit(decision)  # the venue would refuse to change nothing
+            return changed, None
         return order, books.slips.put(self._asked(live[-1], changed, wanted))
 
     def _asked(self, slip: Slip, changed: Order, wanted: dict[str, Decimal]) -> Slip:

@@ -20,6 +20,7 @@ from typing import Final, TypeVar
 from providers.base import Clock, FrameType, IdSource, StreamQuery, Submission
 from providers.breakers import CircuitBreakers
 from providers.engine import orders as engine
+from providers.engine.fills import IMMEDIATE
 from providers.engine.world import World
 from providers.errors import (
     DuplicateClientOrderId,
@@ -56,6 +57,7 @@ from providers.models import (
     OrderHandle,
     OrderRequest,
     OrderStatus,
+    OrderType,
     Position,
     RejectReason,
 )
@@ -65,6 +67,9 @@ T = TypeVar("T")
 
 ANSWER_SECONDS: Final = 8.0
 """How long a request waits for the venue to confirm; what takes longer is answered as it stands."""
+EXECUTION_SECONDS: Final = 0.5
+"""How much longer, once the venue has it, a request waits for the fill of an order that executes at
+once; it may well come later."""
 LOOK_SECONDS: Final = 0.5
 """How often a waiting request looks at what another process may have booked."""
 POLL_AFTER: Final = 1.0
@@ -304,13 +309,19 @@ class LiveProvider(AccountViews):
         """
         failures = await self._courier.carry(slips)
         order = await self._until(order_id, lambda found: found.status is not OrderStatus.PENDING)
+        if executes_at_once(order) and order.status not in ENDED:
+            order = await self._until(
+                order_id, lambda found: found.status in ENDED, EXECUTION_SECONDS
+            )
         if order.status is OrderStatus.REJECTED:
             raise failures.get(order_id) or rejection(order)
         return order
 
-    async def _until(self, order_id: str, reached: Callable[[Order], bool]) -> Order:
+    async def _until(
+        self, order_id: str, reached: Callable[[Order], bool], seconds: float = ANSWER_SECONDS
+    ) -> Order:
         """The order once it has come that far, or as it is when the time to answer is over."""
-        deadline = self._monotonic() + ANSWER_SECONDS
+        deadline = self._monotonic() + seconds
         ask_at = self._monotonic() + POLL_AFTER
         while True:
             order = await self._live.order(order_id)
@@ -335,6 +346,11 @@ class LiveProvider(AccountViews):
                 books.enter(turn)
 
         await self._live.note(command)
+
+
+def executes_at_once(order: Order) -> bool:
+    """Whether the order's fill, or its end, is to be expected in the next moment."""
+    return order.order_type is OrderType.MARKET or order.time_in_force in IMMEDIATE
 
 
 def replayed(
