@@ -149,7 +149,9 @@ class Feature(StrEnum):
 
 
 class RejectReason(StrEnum):
-    """Why an order was rejected."""
+    """Why an order was rejected. WASH_TRADE is the refusal of a venue that takes no order against
+    another open one of the same account.
+    """
 
     INSUFFICIENT_MARGIN = "INSUFFICIENT_MARGIN"
     INSUFFICIENT_BALANCE = "INSUFFICIENT_BALANCE"
@@ -163,6 +165,7 @@ class RejectReason(StrEnum):
     LEVERAGE_EXCEEDED = "LEVERAGE_EXCEEDED"
     POSITION_NOT_FOUND = "POSITION_NOT_FOUND"
     OCO_GROUP_CLOSED = "OCO_GROUP_CLOSED"
+    WASH_TRADE = "WASH_TRADE"
     UNKNOWN = "UNKNOWN"
 
 

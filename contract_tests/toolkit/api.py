@@ -36,8 +36,12 @@ CIRCUMSTANCES: Final = {
     "INSUFFICIENT_BALANCE",
     "MARKET_CLOSED",
     "RATE_LIMITED",
+    "WASH_TRADE",
 }
 """Reasons to reject a valid order that say more of the account and the hour than of the server."""
+
+IMMEDIATE: Final = frozenset({"IOC", "FOK"})
+"""The times in force that not every venue has for every order."""
 
 FIGURES: Final = ("balance", "equity", "margin_used", "margin_available", "unrealized_pnl")
 MOST: Final = 1000
@@ -194,12 +198,22 @@ class Api:
     def accept(self, body: Body, **options: Any) -> Body:
         """POST a valid order; its handle. Raises NotExercised where money or market forbid it."""
         answer = self.submit(body, **options)
+        if answer.status == 501 and body.get("time_in_force") in IMMEDIATE:
+            raise NotDeclared(f"{body['time_in_force']} for {body['order_type']} orders")
         if answer.status == 422:
             reason = answer.refused(422).get("reject_reason", answer.body["code"])
+            if reason == "WASH_TRADE" and self._open_orders_cancelled():
+                return self.accept(body, **options)
             if reason in CIRCUMSTANCES:
                 raise NotExercised(f"an order of {body['symbol']} was rejected: {reason}")
         handle: Body = answer.ok(201)
         return handle
+
+    def _open_orders_cancelled(self) -> bool:
+        """Cancel what the check has placed so far, for a venue that takes no opposite orders."""
+        before = [self.order(order_id)["status"] for order_id in self._created]
+        self._cancelled(dict.fromkeys(self._created))
+        return any(status not in TERMINAL for status in before)
 
     def place(self, body: Body) -> Body:
         """Submit a valid order, which is none that was there before, and read it."""

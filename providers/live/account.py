@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import json
 import re
+from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -40,6 +41,8 @@ T = TypeVar("T")
 PAUSE: Final = timedelta(seconds=1)
 """How long an order rests after the venue has refused something about it; then twice that, up to
 a minute."""
+REMEMBERED: Final = 1000
+"""Refusals kept for those who wait for them."""
 RESTORE: Final = "restore"
 """Kind of memo: what an order goes back to, by its id."""
 LONGEST_PAUSE: Final = timedelta(minutes=1)
@@ -109,6 +112,7 @@ class LiveAccount:
         self.ids = ids
         self.rules = Rules(leverage=Decimal(1), max_leverage=Decimal(1000))
         self.paused = Pauses(clock)
+        self.refusals: OrderedDict[str, TradingError] = OrderedDict()
         self.watched: frozenset[str] = frozenset()
         self._moved = asyncio.Event()
         self._prices: dict[str, Decimal] = {}
@@ -153,10 +157,19 @@ class LiveAccount:
             self._prices[report.symbol] = price
 
         def command(books: Books) -> None:
-            enter(books, report, asked)
+            error = enter(books, report, asked)
+            if error is not None:
+                self.remember(error[0], error[1])
 
         _, slips = await self.transact(command)
         return slips
+
+    def remember(self, order_id: str, error: TradingError) -> None:
+        """A refusal, for whoever waits for the order while another task meets it."""
+        self.refusals[order_id] = error
+        self.refusals.move_to_end(order_id)
+        if len(self.refusals) > REMEMBERED:
+            self.refusals.popitem(last=False)
 
     async def order(self, order_id: str) -> Order | None:
         return await self.store.read(lambda reader: reader.order(self.name, order_id))
@@ -272,34 +285,40 @@ class LiveAccount:
         return self.ids("tkt")
 
 
-def enter(books: Books, report: Report, asked: datetime | None) -> None:
-    """Enter a report about a ticket of ours, or of nobody we know."""
+def enter(books: Books, report: Report, asked: datetime | None) -> tuple[str, TradingError] | None:
+    """Enter a report about a ticket of ours, or of nobody we know.
+
+    Returns the order and why a change of it, which waited for this report, is not possible.
+    """
     slip = books.slips.known(report.client_id, report.venue_id)
     turn = books.turn()
     if slip is None:
         if asked is None or report.progress.over:
-            return  # told of others' orders: they are adopted where all are looked at
+            return None  # others' orders are adopted where all are looked at
         slip = booking.adopt(turn, books.slips, report)
     booking.book(turn, books.slips, slip, report, asked=asked)
     books.enter(turn)
-    if slip.change is not None and slip.stage is Stage.CANCELLING:
-        change_between(books, slip)
+    if slip.change is None or slip.stage is not Stage.CANCELLING:
+        return None
+    error = change_between(books, slip)
+    return None if error is None else (slip.order_id, error)
 
 
-def change_between(books: Books, slip: Slip) -> None:
+def change_between(books: Books, slip: Slip) -> TradingError | None:
     """Where a venue cannot change an order: between the old ticket, which is over, and the new one.
 
     What it was is kept for the case that the venue refuses the new one.
     """
     order = books.state.orders.get(slip.order_id)
     if order is None or slip.change is None or books.slips.at_venue(order.id):
-        return
+        return None
     decision = modify(books.state, order, ModifyOrderRequest(**slip.change), books.world)
     if isinstance(decision.result, TradingError):
-        return  # it has traded meanwhile, and goes on as it was
+        return decision.result  # it has traded meanwhile, and goes on as it was
     before = {name: format(getattr(order, name), "f") for name in slip.change}
     books.emit(decision)
     books.session.set_memo(RESTORE, order.id, json.dumps(before))
+    return None
 
 
 def taken_restore(books: Books, order_id: str) -> dict[str, Decimal] | None:

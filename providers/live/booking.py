@@ -18,6 +18,7 @@ from providers.engine.fills import STOPS, Fill
 from providers.engine.margin import cost
 from providers.engine.money import EXACT, ZERO, quotient, trim
 from providers.engine.state import TERMINAL, Notice
+from providers.engine.trailing import trails
 from providers.engine.transitions import fill
 from providers.engine.turn import Turn
 from providers.live.slips import Slip, Slips, Stage
@@ -25,6 +26,7 @@ from providers.live.venue import Execution, Progress, Report, Ticket
 from providers.models import (
     Order,
     OrderStatus,
+    OrderType,
     Position,
     RejectReason,
     TimeInForce,
@@ -188,9 +190,11 @@ def with_terms(turn: Turn, slip: Slip, report: Report) -> Slip:
     venue.
     """
     ticket = slip.ticket
+    order = turn.order(slip.order_id)
+    if ticket.order_type is OrderType.TRAILING_STOP:
+        report = replace(report, stop_price=ticket.stop_price)  # it moves by itself
     ours = (ticket.quantity, ticket.limit_price, ticket.stop_price)
     theirs = (report.quantity, report.limit_price, report.stop_price)
-    order = turn.order(slip.order_id)
     if slip.stage is not Stage.WORKING or order is None or ours == theirs:
         return slip
     more = report.quantity - ticket.quantity
@@ -199,7 +203,7 @@ def with_terms(turn: Turn, slip: Slip, report: Report) -> Slip:
         quantity=order.quantity + more,
         remaining_quantity=order.remaining_quantity + more,
         limit_price=order.limit_price if stays else report.limit_price,
-        stop_price=order.stop_price if stays else report.stop_price,
+        stop_price=order.stop_price if stays or trails(order) else report.stop_price,
         updated_at=turn.stamp(),
     )
     turn.order_event("ORDER_MODIFIED", changed)

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Final
 
+from providers.engine.fills import marketable
 from providers.engine.orders import modify
 from providers.engine.state import TERMINAL
 from providers.errors import OrderNotFound, OrderNotModifiable, OrderRejected, TradingError
@@ -27,6 +28,8 @@ AT_VENUE: Final = frozenset({"quantity", "limit_price", "stop_price", "trailing_
 TRIES: Final = 16
 LOOK_SECONDS: Final = 0.5
 
+Begun = tuple[Order | TradingError, Slip | None]
+
 
 @dataclass(slots=True)
 class Change:
@@ -38,20 +41,33 @@ class Change:
     async def make(self, order_id: str, change: ModifyOrderRequest) -> Order:
         """The order as it is after the change. Raises what `Provider.modify_order` raises."""
         wanted = {name: value for name, value in vars(change).items() if value is not None}
-        (result, slip), slips = await self.account.transact(
-            lambda books: self._begin(books, order_id, change, wanted)
-        )
+        self.account.refusals.pop(order_id, None)
+        (result, slip), slips = await self._begun(order_id, change, wanted)
         if isinstance(result, TradingError):
             raise result
-        self.courier.refusals.pop(order_id, None)
         await self.courier.carry([*([slip] if slip else []), *slips])
         if slip is None:
             return await self._found(order_id)
         return await self._outcome(order_id, slip, wanted)
 
+    async def _begun(
+        self, order_id: str, change: ModifyOrderRequest, wanted: dict[str, Decimal]
+    ) -> tuple[Begun, list[Slip]]:
+        """Begin as soon as nothing else is under way about the order."""
+        for _ in range(TRIES):
+            begun, slips = await self.account.transact(
+                lambda books: self._begin(books, order_id, change, wanted)
+            )
+            if begun is not None:
+                return begun, slips
+            await self.courier.carry(slips)
+            await self.account.moved(LOOK_SECONDS)
+        raise self.courier.silence()
+
     def _begin(
         self, books: Books, order_id: str, change: ModifyOrderRequest, wanted: dict[str, Decimal]
-    ) -> tuple[Order | TradingError, Slip | None]:
+    ) -> Begun | None:
+        """The answer, and what the venue is to be asked; None while it must wait."""
         order = books.session.find_order(order_id)
         if order is None:
             return OrderNotFound(order_id), None
@@ -64,8 +80,7 @@ class Change:
             books.emit(decision)
             return changed, None
         if live[-1].stage is not Stage.WORKING:
-            why = "a command about it is under way"
-            return OrderNotModifiable(order_id, order.status, why), None
+            return None
         wish = wish_of(changed, self.account.surroundings())
         if wish is not None and not differs(live[-1], wish.ticket):
             books.emit(decision)  # the venue would refuse to change nothing
@@ -89,11 +104,11 @@ class Change:
         """Wait until the venue has said yes or no."""
         for _ in range(TRIES):
             order = await self._found(order_id)
-            refusal = self.courier.refusals.get(order_id)
+            refusal = self.account.refusals.get(order_id)
             if refusal is not None:
                 raise refusal
             if is_made(order, wanted):
-                return order
+                return await self._executed(order)
             if order.status in TERMINAL:
                 raise OrderNotModifiable(order_id, order.status)
             if not await self._is_under_way(order_id, slip):
@@ -101,6 +116,14 @@ class Change:
                 raise OrderRejected(RejectReason.UNKNOWN, message, order_id)
             await self.account.moved(LOOK_SECONDS)
         raise self.courier.silence()
+
+    async def _executed(self, order: Order) -> Order:
+        """The order, after a moment for its fill where its new price is one to trade at."""
+        quote = self.account.surroundings().quote(order.symbol)
+        if quote is None or order.status in TERMINAL or not marketable(order, quote):
+            return order
+        await self.account.moved(LOOK_SECONDS)
+        return await self._found(order.id)
 
     async def _is_under_way(self, order_id: str, slip: Slip) -> bool:
         return await self.account.note(

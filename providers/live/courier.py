@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import replace
 from datetime import datetime
@@ -35,8 +34,6 @@ log = logging.getLogger(__name__)
 ASK_AFTER: Final = (0.2, 1.0, 2.0)
 """Seconds to wait before each time that an order is asked for whose command had no answer."""
 UNKNOWN_TWICE: Final = 2
-REMEMBERED: Final = 1000
-"""Refusals kept for those who wait for them."""
 
 Failures = dict[str, TradingError]
 """What went wrong, by the id of our order."""
@@ -58,7 +55,6 @@ class Courier:
         self._venue = account.venue
         self._breakers = breakers
         self._sleep = sleep
-        self.refusals: OrderedDict[str, TradingError] = OrderedDict()
 
     async def work(self) -> Failures:
         """Do at the venue whatever there is to be done by now."""
@@ -84,15 +80,8 @@ class Courier:
             return await actions[slip.stage](slip)
         except TradingError as error:
             failures[slip.order_id] = error
-            self._remember(slip.order_id, error)
+            self._account.remember(slip.order_id, error)
             return await self._plan()
-
-    def _remember(self, order_id: str, error: TradingError) -> None:
-        """For whoever waits for the order, if another task has met the refusal."""
-        self.refusals[order_id] = error
-        self.refusals.move_to_end(order_id)
-        if len(self.refusals) > REMEMBERED:
-            self.refusals.popitem(last=False)
 
     def silence(self) -> ProviderUnavailable:
         """What to answer when the venue does not say what has become of a command."""

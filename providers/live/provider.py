@@ -20,7 +20,7 @@ from typing import Final, TypeVar
 from providers.base import Clock, FrameType, IdSource, StreamQuery, Submission
 from providers.breakers import CircuitBreakers
 from providers.engine import orders as engine
-from providers.engine.fills import IMMEDIATE
+from providers.engine.fills import IMMEDIATE, marketable
 from providers.engine.world import World
 from providers.errors import (
     DuplicateClientOrderId,
@@ -309,7 +309,7 @@ class LiveProvider(AccountViews):
         """
         failures = await self._courier.carry(slips)
         order = await self._until(order_id, lambda found: found.status is not OrderStatus.PENDING)
-        if executes_at_once(order) and order.status not in ENDED:
+        if order.status not in ENDED and self._executes_at_once(order):
             order = await self._until(
                 order_id, lambda found: found.status in ENDED, EXECUTION_SECONDS
             )
@@ -335,6 +335,13 @@ class LiveProvider(AccountViews):
                 ask_at += POLL_AFTER
                 await self.watch.ask_about(order_id)
 
+    def _executes_at_once(self, order: Order) -> bool:
+        """Whether the order's fill, or its end, is to be expected in the next moment."""
+        if order.order_type is OrderType.MARKET or order.time_in_force in IMMEDIATE:
+            return True
+        quote = self._live.surroundings().quote(order.symbol)
+        return quote is not None and marketable(order, quote)
+
     async def _keep(self, order_id: str) -> None:
         """The venue could not be asked to cancel: the order stays as it was."""
 
@@ -346,11 +353,6 @@ class LiveProvider(AccountViews):
                 books.enter(turn)
 
         await self._live.note(command)
-
-
-def executes_at_once(order: Order) -> bool:
-    """Whether the order's fill, or its end, is to be expected in the next moment."""
-    return order.order_type is OrderType.MARKET or order.time_in_force in IMMEDIATE
 
 
 def replayed(
