@@ -159,7 +159,10 @@ class Client:
             log.warning("%s: our clock is off: asking for the time", self._name)
             await self.synchronize()
             answer = await self._get(self._account(), path, query)
-        return self._body(answer, command=False)
+        try:
+            return self._body(answer, command=False)
+        except ClockOff as error:
+            raise ProviderUnavailable(f"{self._name} refuses our timestamps") from error
 
     async def command(self, method: str, path: str, query: Mapping[str, str]) -> Any:
         """Raises Unanswered, Refused and Gone.

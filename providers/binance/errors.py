@@ -20,6 +20,7 @@ from providers.models import RejectReason
 UNKNOWN_SYMBOL: Final = -1121
 ILLEGAL_CHARACTERS: Final = -1100
 CLOCK_OFF: Final = -1021
+TOO_PRECISE: Final = -1111
 
 DUPLICATE: Final = "Duplicate order sent."
 """Of -2010: an open order has this client id already."""
@@ -173,6 +174,9 @@ def refused(code: int, message: str) -> Exception:
 def reason_of(code: int, message: str) -> RejectReason:
     if code == UNKNOWN_SYMBOL:
         return RejectReason.SYMBOL_NOT_TRADEABLE
+    if code == TOO_PRECISE:
+        quantity = "quantity" in message or "icebergQty" in message
+        return RejectReason.INVALID_QUANTITY if quantity else RejectReason.INVALID_PRICE
     if message.startswith(FILTER):
         return FILTERS.get(message.removeprefix(FILTER), RejectReason.UNKNOWN)
     return MESSAGES.get(message, RejectReason.UNKNOWN)

@@ -126,7 +126,8 @@ def _rate_limits(body: Body) -> RateLimits:
 
 def native_orders(found: Iterable[Listing]) -> dict[OrderType, frozenset[TimeInForce]]:
     """The order types that every one of the symbols takes, with their times in force."""
-    common = frozenset.intersection(*(each.order_types for each in found))
+    taken = [each.order_types for each in found]
+    common = frozenset[str]() if not taken else frozenset.intersection(*taken)
     return {kind: times for kind, (name, times) in NATIVE.items() if name in common}
 
 

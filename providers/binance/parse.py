@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
-from functools import partial
 from typing import Any, Final, NamedTuple
 
 from providers.binance.market import NATIVE, Listing
@@ -297,11 +296,11 @@ def executions(
     A commission in the base asset is kept of what was bought, and worth the price of the fill; one
     in a third asset is worth what `prices` say.
     """
-    return reading(partial(_executions, before=before), trades, listing, prices or {})
+    return reading(_executions, trades, listing, prices or {}, before)
 
 
 def _executions(
-    trades: Sequence[Body], listing: Listing, prices: Prices, *, before: Decimal
+    trades: Sequence[Body], listing: Listing, prices: Prices, before: Decimal
 ) -> tuple[Execution, ...]:
     made: list[Execution] = []
     for each in trades:

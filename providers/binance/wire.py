@@ -17,6 +17,12 @@ T = TypeVar("T")
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 MILLISECOND: Final = timedelta(milliseconds=1)
 
+MISSHAPEN: Final = (
+    *(KeyError, IndexError, AttributeError),
+    *(TypeError, ValueError, InvalidOperation),
+)
+"""What reading JSON fails with that is not as the venue's documents have it."""
+
 
 def known(table: Mapping[K, V], value: K, what: str) -> V:
     """Raises ProviderError for a value that the table does not have."""
@@ -30,7 +36,7 @@ def reading(function: Callable[..., T], *parts: Any) -> T:
     """What the function makes of the venue's JSON. Raises ProviderError where that is misshapen."""
     try:
         return function(*parts)
-    except (KeyError, TypeError, IndexError, ValueError, InvalidOperation) as error:
+    except MISSHAPEN as error:
         raise ProviderError(f"Binance answered what {function.__name__} cannot read") from error
 
 

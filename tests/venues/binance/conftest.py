@@ -27,7 +27,7 @@ def fee_asset() -> str | None:
 async def rig(tmp_path: Path, fee: Decimal, fee_asset: str | None) -> AsyncIterator[Rig]:
     """Both sides held to the venue's document, at the end."""
     async with rigged(
-        tmp_path, Faults(), tick_interval=0.1, fee=fee, fee_asset=fee_asset
+        tmp_path, Faults(), tick_interval=0.1, volatility=10, fee=fee, fee_asset=fee_asset
     ) as running:
         yield running
         assert running.emulated.judge.violations == []

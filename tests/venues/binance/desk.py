@@ -205,8 +205,12 @@ class Desk:
                 raise Refusal(-2010, "Duplicate order sent.")
             await self._can_pay(placed)
             self.by_label[placed.label] = placed
-            await self._submit(placed)
             self.placed.append(placed)
+            try:
+                await self._submit(placed)
+            except Refusal:
+                self.placed.remove(placed)
+                raise
             return placed
 
     def _read(self, query: Mapping[str, str]) -> Placed:

@@ -70,8 +70,9 @@ def specification() -> Contract | None:
 
 
 def amended(document: dict[str, Any]) -> dict[str, Any]:
-    kept = {path: item for path, item in document["paths"].items() if path.startswith("/api/")}
-    document = copy.deepcopy(document | {"paths": kept})
+    whole = document["paths"].items()
+    kept = copy.deepcopy({path: item for path, item in whole if path.startswith("/api/")})
+    document = document | {"paths": kept}
     # oneOf of ACK, RESULT and FULL: each has all that the one before has, so that two or three
     # always match.
     made = kept_schema(document, "/api/v3/order", "post")
@@ -80,7 +81,18 @@ def amended(document: dict[str, Any]) -> dict[str, Any]:
     information = kept_schema(document, "/api/v3/exchangeInfo", "get")
     filters = information["properties"]["symbols"]["items"]["properties"]["filters"]
     filters["items"]["required"] = ["filterType"]
+    # The status that a banned address gets is not listed; the venue's general information has it.
+    for item in kept.values():
+        for operation in item.values():
+            document_error(operation, "418")
     return document
+
+
+def document_error(operation: dict[str, Any], status: str) -> None:
+    error = {"schema": {"$ref": "#/components/schemas/error"}}
+    operation["responses"].setdefault(
+        status, {"description": "An error", "content": {"application/json": error}}
+    )
 
 
 def kept_schema(document: dict[str, Any], path: str, method: str) -> dict[str, Any]:

@@ -12,10 +12,11 @@ from providers.errors import UnsupportedOperation
 from providers.live.venue import Amends, Funds, Gone, Holding, Progress, Refused, Unanswered
 from providers.models import AssetClass, OrderType, RejectReason, Side, TimeInForce, TrailingType
 from tests.venues.binance.emulator import Rig, specification
-from tests.venues.binance.toolkit import limit, near, quote, ticket, until
+from tests.venues.binance.toolkit import filled, limit, near, quote, resting, ticket, until
+from tests.venues.faults import Odds
 
 
-async def test_what_it_can_do(venue: BinanceVenue) -> None:
+async def test_what_it_can_do(venue: BinanceVenue, rig: Rig) -> None:
     """Traits and instruments are those of the venue's symbols."""
     traits = venue.traits
     crypto = traits.orders[AssetClass.CRYPTO]
@@ -35,17 +36,14 @@ async def test_what_it_can_do(venue: BinanceVenue) -> None:
     await venue.ping()
     assert venue.limits is not None
     assert 0 < venue.limits.remaining < 6000
-
-
-@pytest.mark.skipif(specification() is None, reason="the venue's document is not at hand")
-async def test_traffic_is_judged(venue: BinanceVenue, rig: Rig) -> None:
-    """Requests are held to the venue's document."""
-    await venue.submit(ticket())
-    assert rig.emulated.judge.judged >= 4
+    assert (rig.emulated.judge.judged > 0) is (specification() is not None)
 
 
 async def test_market_order_fills(venue: BinanceVenue) -> None:
-    """A small market order is filled when it is answered, with its execution."""
+    """A small market order is filled when it is answered, with its execution.
+
+    What the book does not have of a large one expires; with us it is cancelled.
+    """
     sent = ticket()
     report = await venue.submit(sent)
     assert (report.client_id, report.progress) == (sent.client_id, Progress.FILLED)
@@ -54,13 +52,9 @@ async def test_market_order_fills(venue: BinanceVenue) -> None:
     assert report.average_price == report.executions[0].price
     assert not report.executions[0].is_maker
     assert await venue.executions(sent) == report.executions
-
-
-async def test_market_order_beyond_the_book_is_cancelled(venue: BinanceVenue, rig: Rig) -> None:
-    """What the book does not have of a market order expires; with us it is cancelled."""
-    report = await venue.submit(ticket(symbol="ETH/USDT", quantity=Decimal(60)))
-    assert report.progress is Progress.CANCELLED
-    assert 0 < report.filled < 60
+    large = await venue.submit(ticket(symbol="ETH/USDT", quantity=Decimal(60)))
+    assert large.progress is Progress.CANCELLED
+    assert 0 < large.filled < 60
 
 
 async def test_limit_order_rests_and_is_cancelled(venue: BinanceVenue, rig: Rig) -> None:
@@ -99,47 +93,49 @@ async def test_partial_fills_add_up(venue: BinanceVenue, rig: Rig) -> None:
         total += each.quantity
         assert each.cumulative == total
     assert total == 12
-    paid = sum(each.quantity * each.price for each in executions)
+    paid = sum((each.quantity * each.price for each in executions), Decimal(0))
     assert report.average_price is not None
     assert abs(report.average_price - paid / 12) < Decimal("0.00000001")
     assert await venue.holdings() == [Holding(symbol="BTC/USDT", quantity=Decimal(12))]
     assert (await venue.funds()).money == 1_000_000 - paid
 
 
-@pytest.mark.parametrize("lifetime", [TimeInForce.IOC, TimeInForce.FOK])
-async def test_immediate_orders(venue: BinanceVenue, rig: Rig, lifetime: TimeInForce) -> None:
+async def test_immediate_orders(venue: BinanceVenue, rig: Rig) -> None:
     """Far from the market they end unfilled, and CANCELLED; at it they fill."""
-    far = await venue.submit(limit(near(rig, -1000), time_in_force=lifetime))
-    assert (far.progress, far.filled) == (Progress.CANCELLED, 0)
-    taken = await venue.submit(limit(near(rig, 1000), time_in_force=lifetime))
-    assert taken.progress is Progress.FILLED
-    large = limit(near(rig, 1000), quantity=Decimal(9), time_in_force=lifetime)
-    rest = await venue.submit(large)
-    assert rest.progress is Progress.CANCELLED
-    assert (rest.filled > 0) is (lifetime is TimeInForce.IOC)
+    for lifetime in (TimeInForce.IOC, TimeInForce.FOK):
+        far = await venue.submit(limit(near(rig, -1000), time_in_force=lifetime))
+        assert (far.progress, far.filled) == (Progress.CANCELLED, Decimal(0))
+        taken = await venue.submit(limit(near(rig, 1000), time_in_force=lifetime))
+        assert taken.progress is Progress.FILLED
+        large = limit(near(rig, 1000), quantity=Decimal(9), time_in_force=lifetime)
+        rest = await venue.submit(large)
+        assert rest.progress is Progress.CANCELLED
+        assert (rest.filled > 0) is (lifetime is TimeInForce.IOC)
 
 
-@pytest.mark.parametrize("kind", [OrderType.STOP, OrderType.STOP_LIMIT])
-async def test_stops_rest(venue: BinanceVenue, rig: Rig, kind: OrderType) -> None:
+async def test_stops_rest(venue: BinanceVenue, rig: Rig) -> None:
     """A stop rests at the venue, with its prices, until it is cancelled."""
-    price = near(rig, 2000) if kind is OrderType.STOP_LIMIT else None
-    sent = ticket(order_type=kind, stop_price=near(rig, 1500), limit_price=price)
-    report = await venue.submit(sent)
-    assert (report.order_type, report.progress) == (kind, Progress.WORKING)
-    [found] = await venue.open_orders()
-    assert (found.stop_price, found.limit_price) == (sent.stop_price, price)
-    await venue.cancel(sent)
+    for kind, price in ((OrderType.STOP, None), (OrderType.STOP_LIMIT, near(rig, 2000))):
+        sent = ticket(order_type=kind, stop_price=near(rig, 1500), limit_price=price)
+        report = await venue.submit(sent)
+        assert (report.order_type, report.progress) == (kind, Progress.WORKING)
+        [found] = await venue.open_orders()
+        assert (found.stop_price, found.limit_price) == (sent.stop_price, price)
+        await venue.cancel(sent)
 
 
 async def test_stop_triggers(venue: BinanceVenue, rig: Rig) -> None:
-    """A stop close to the market is reached in the end, and fills."""
-    sent = ticket(order_type=OrderType.STOP, stop_price=(quote(rig).last or 0) + Decimal("0.01"))
-    await venue.submit(sent)
-    report = await until(
-        lambda: venue.find(sent), lambda found: bool(found and found.progress is Progress.FILLED)
+    """Of two stops close around the market one is reached at once, and fills."""
+    await venue.submit(ticket())
+    step, kind = Decimal("0.5"), OrderType.STOP
+    above = await resting(venue, lambda: ticket(order_type=kind, stop_price=quote(rig).ask + step))
+    below = await resting(
+        venue, lambda: ticket(order_type=kind, stop_price=quote(rig).bid - step, side=Side.SELL)
     )
+    reached = await filled(venue, [above, below])
+    report = await venue.find(reached)
     assert report is not None
-    assert report.order_type is OrderType.STOP
+    assert (report.order_type, report.stop_price) == (kind, reached.stop_price)
 
 
 async def test_post_only(venue: BinanceVenue, rig: Rig) -> None:
@@ -153,12 +149,11 @@ async def test_post_only(venue: BinanceVenue, rig: Rig) -> None:
 
 async def test_maker(venue: BinanceVenue, rig: Rig) -> None:
     """The fills of an order that has rested are told as a maker's."""
-    sent = limit(quote(rig).bid - 1, post_only=True)
-    await venue.submit(sent)
-    await until(
-        lambda: venue.find(sent), lambda found: bool(found and found.progress is Progress.FILLED)
-    )
-    assert all(each.is_maker for each in await venue.executions(sent))
+    await venue.submit(ticket())
+    bid = await resting(venue, lambda: limit(quote(rig).bid, post_only=True))
+    ask = await resting(venue, lambda: limit(quote(rig).ask, post_only=True, side=Side.SELL))
+    met = await filled(venue, [bid, ask])
+    assert all(each.is_maker for each in await venue.executions(met))
 
 
 async def test_iceberg(venue: BinanceVenue, rig: Rig) -> None:
@@ -173,33 +168,27 @@ async def test_iceberg(venue: BinanceVenue, rig: Rig) -> None:
     assert refusal.value.reason is RejectReason.INVALID_QUANTITY
 
 
-@pytest.mark.parametrize(
-    ("fields", "reason"),
-    [
-        ({"quantity": Decimal("0.000001")}, RejectReason.INVALID_QUANTITY),
-        ({"quantity": Decimal("0.00001")}, RejectReason.INVALID_QUANTITY),  # below 5 USDT
-        ({"quantity": Decimal("0.0000000001")}, RejectReason.UNKNOWN),  # too precise
-        ({"quantity": Decimal(8000)}, RejectReason.INSUFFICIENT_BALANCE),
-        ({"side": Side.SELL}, RejectReason.INSUFFICIENT_BALANCE),  # nothing is held
-        ({"symbol": "LUNA/USDT"}, RejectReason.SYMBOL_NOT_TRADEABLE),
-    ],
-)
-async def test_refusals(venue: BinanceVenue, fields: dict[str, Any], reason: RejectReason) -> None:
+REFUSALS: list[tuple[dict[str, Any], RejectReason]] = [
+    ({"quantity": Decimal("0.000001")}, RejectReason.INVALID_QUANTITY),
+    ({"quantity": Decimal("0.00001")}, RejectReason.INVALID_QUANTITY),  # below 5 USDT
+    ({"quantity": Decimal("0.0000000001")}, RejectReason.INVALID_QUANTITY),  # too precise
+    ({"quantity": Decimal(8000)}, RejectReason.INSUFFICIENT_BALANCE),
+    ({"side": Side.SELL}, RejectReason.INSUFFICIENT_BALANCE),  # nothing is held
+    ({"symbol": "LUNA/USDT"}, RejectReason.SYMBOL_NOT_TRADEABLE),
+    ({"client_id": "not allowed!"}, RejectReason.UNKNOWN),
+]
+
+
+async def test_refusals(venue: BinanceVenue, rig: Rig) -> None:
     """Each refusal has its reason, and leaves nothing behind."""
-    sent = ticket(**fields)
-    with pytest.raises(Refused) as refusal:
-        await venue.submit(sent)
-    assert refusal.value.reason is reason
+    far = [limit(near(rig) + Decimal("0.001")), limit(Decimal("1.00"), quantity=Decimal(10))]
+    prices = [(each, RejectReason.INVALID_PRICE) for each in far]
+    for sent, reason in [*((ticket(**each), reason) for each, reason in REFUSALS), *prices]:
+        with pytest.raises(Refused) as refusal:
+            await venue.submit(sent)
+        assert (sent, refusal.value.reason) == (sent, reason)
     assert await venue.open_orders() == []
     assert await venue.holdings() == []
-
-
-@pytest.mark.parametrize("price", [Decimal("25000.001"), Decimal("1.00")])
-async def test_refused_prices(venue: BinanceVenue, price: Decimal) -> None:
-    """Off the tick, or too far from the market."""
-    with pytest.raises(Refused) as refusal:
-        await venue.submit(limit(price, quantity=Decimal(10)))
-    assert refusal.value.reason is RejectReason.INVALID_PRICE
 
 
 async def test_stop_on_the_wrong_side(venue: BinanceVenue, rig: Rig) -> None:
@@ -221,8 +210,6 @@ async def test_client_ids(venue: BinanceVenue, rig: Rig) -> None:
     await venue.cancel(sent)
     again = await venue.submit(sent)  # the venue has forgotten: hence `dedupes` is false
     assert again.venue_id != report.venue_id
-    with pytest.raises(Refused):
-        await venue.submit(ticket(client_id="not allowed!"))
 
 
 async def test_unknown_and_gone(venue: BinanceVenue) -> None:
@@ -248,7 +235,7 @@ async def test_ids_of_two_symbols(venue: BinanceVenue) -> None:
 
 async def test_lazy_cancel(venue: BinanceVenue, rig: Rig) -> None:
     """One that is only acknowledged leaves the order working, for a while."""
-    rig.emulated.faults.odds = rig.emulated.faults.odds.__class__(lazy=1, delay=0.1)
+    rig.emulated.faults.odds = Odds(lazy=1, delay=0.1)
     sent = limit(near(rig, -1000))
     await venue.submit(sent)
     report = await venue.cancel(sent)
@@ -272,22 +259,22 @@ async def test_selling_what_is_held(venue: BinanceVenue, rig: Rig) -> None:
     assert await venue.holdings() == []
 
 
-@pytest.mark.parametrize(
-    "fields",
-    [
-        {"time_in_force": TimeInForce.DAY},
-        {"time_in_force": TimeInForce.FOK},
-        {
-            "order_type": OrderType.TRAILING_STOP,
-            "trailing_distance": Decimal(1),
-            "trailing_type": TrailingType.PERCENT,
-        },
-    ],
-)
-async def test_what_it_cannot_do(venue: BinanceVenue, rig: Rig, fields: dict[str, Any]) -> None:
+LACKS: list[dict[str, Any]] = [
+    {"time_in_force": TimeInForce.DAY},
+    {"time_in_force": TimeInForce.FOK},
+    {
+        "order_type": OrderType.TRAILING_STOP,
+        "trailing_distance": Decimal(1),
+        "trailing_type": TrailingType.PERCENT,
+    },
+]
+
+
+async def test_what_it_cannot_do(venue: BinanceVenue, rig: Rig) -> None:
     """What traits do not promise never reaches the venue."""
-    with pytest.raises(UnsupportedOperation):
-        await venue.submit(ticket(**fields))
+    for fields in LACKS:
+        with pytest.raises(UnsupportedOperation):
+            await venue.submit(ticket(**fields))
     with pytest.raises(UnsupportedOperation):
         await venue.replace(ticket(), ticket())
     assert rig.seen["POST /api/v3/order"] == 0

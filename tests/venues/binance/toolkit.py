@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+import contextlib
+from collections.abc import Awaitable, Callable, Iterable
 from decimal import Decimal
 from itertools import count
 from typing import Any, TypeVar
 
-from providers.live.venue import Ticket
+from providers.live.venue import Progress, Refused, Report, Ticket, Venue
 from providers.models import OrderType, Quote, Side
 from tests.venues.binance.documents import PAIRS
 from tests.venues.binance.emulator import Rig
@@ -53,3 +54,24 @@ def quote(rig: Rig, native: str = "BTCUSDT") -> Quote:
 def near(rig: Rig, distance: int = 0) -> Decimal:
     """The market's price to whole units, and so far from it."""
     return Decimal(int(quote(rig).bid) + distance)
+
+
+async def resting(venue: Venue, make: Callable[[], Ticket]) -> Ticket:
+    """A ticket that the venue took, though the market moves while it is on its way."""
+    async with asyncio.timeout(DEADLINE):
+        while True:
+            sent = make()
+            with contextlib.suppress(Refused):
+                await venue.submit(sent)
+                return sent
+
+
+async def filled(venue: Venue, sent: Iterable[Ticket]) -> Ticket:
+    """The first of these to be FILLED."""
+    tickets = {each.client_id: each for each in sent}
+
+    async def ask() -> list[Report]:
+        reports = [await venue.find(each) for each in tickets.values()]
+        return [each for each in reports if each and each.progress is Progress.FILLED]
+
+    return tickets[(await until(ask, bool))[0].client_id]
