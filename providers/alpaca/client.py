@@ -28,19 +28,22 @@ class RateLimitState:
     reset_at: datetime | None
 
 
-class Api:
-    """The trading API and the market data API of one account."""
+def credentials(settings: AlpacaSettings) -> dict[str, str]:
+    """The headers that both APIs take. Raises ValueError where credentials are missing."""
+    key_id, secret = required(settings, "key_id", "secret_key")
+    return {"APCA-API-KEY-ID": key_id, "APCA-API-SECRET-KEY": secret}
+
+
+class TradingApi:
+    """Orders, the account and the assets."""
 
     def __init__(self, name: str, settings: AlpacaSettings) -> None:
         self.limits: RateLimitState | None = None
-        key_id, secret = required(settings, "key_id", "secret_key")
-        headers = {"APCA-API-KEY-ID": key_id, "APCA-API-SECRET-KEY": secret}
-        self._trading = Http(name, settings.trading, headers=headers, observe=self._observe)
-        self._data = Http(f"{name}-data", settings.data, headers=headers)
+        headers = credentials(settings)
+        self._http = Http(name, settings.trading, headers=headers, observe=self._observe)
 
     async def close(self) -> None:
-        await self._trading.close()
-        await self._data.close()
+        await self._http.close()
 
     def _observe(self, headers: Mapping[str, str]) -> None:
         remaining = headers.get("x-ratelimit-remaining", "")
@@ -49,11 +52,9 @@ class Api:
             at = datetime.fromtimestamp(int(reset), UTC) if reset.isdecimal() else None
             self.limits = RateLimitState(int(remaining), at)
 
-    # The trading API
-
     async def read(self, path: str, query: Query | None = None) -> Any:
         """What a path of the trading API answers with; None where there is nothing, or 404."""
-        answer = await self._trading.get(path, query)
+        answer = await self._http.get(path, query)
         if answer.status == HTTPStatus.NOT_FOUND:
             return None
         if not answer.ok:
@@ -69,21 +70,21 @@ class Api:
 
     async def submit(self, body: Json) -> Json:
         """Send a new order, once. Raises Refused."""
-        answer = await self._trading.send("POST", "/v2/orders", json=body)
+        answer = await self._http.send("POST", "/v2/orders", json=body)
         if not answer.ok:
             errors.refuse_ticket(answer)
         return self._order(answer.body)
 
     async def replace(self, order_id: str, body: Json) -> Json:
         """Ask for a new order in the place of one. Raises Refused and Gone."""
-        answer = await self._trading.send("PATCH", f"/v2/orders/{order_id}", json=body)
+        answer = await self._http.send("PATCH", f"/v2/orders/{order_id}", json=body)
         if not answer.ok:
             errors.refuse_change(answer)
         return self._order(answer.body)
 
     async def cancel(self, order_id: str) -> None:
         """Ask for a cancel; what becomes of it is told by the stream. Raises Refused and Gone."""
-        answer = await self._trading.send("DELETE", f"/v2/orders/{order_id}")
+        answer = await self._http.send("DELETE", f"/v2/orders/{order_id}")
         if not answer.ok:
             errors.refuse_cancel(answer)
 
@@ -120,11 +121,29 @@ class Api:
             raise ProviderError("Alpaca answered a command with what is no order")
         return body
 
-    # The market data API
+    async def assets(self) -> list[Json]:
+        """The assets of both kinds that are traded at present."""
+        found: list[Json] = []
+        for kind in ("us_equity", "crypto"):
+            assets = await self.known("/v2/assets", {"status": "active", "asset_class": kind})
+            if not isinstance(assets, list):
+                raise ProviderError("Alpaca's list of assets is none")
+            found += assets
+        return found
 
-    async def data(self, path: str, query: Query) -> Json:
-        """What a path of the market data API answers with. Raises ProviderError."""
-        answer = await self._data.get(path, query)
+
+class MarketDataApi:
+    """Snapshots and bars."""
+
+    def __init__(self, name: str, settings: AlpacaSettings) -> None:
+        self._http = Http(name, settings.data, headers=credentials(settings))
+
+    async def close(self) -> None:
+        await self._http.close()
+
+    async def read(self, path: str, query: Query) -> Json:
+        """What a path answers with. Raises ProviderError for a refusal."""
+        answer = await self._http.get(path, query)
         if not answer.ok:
             errors.refuse_read(answer)
         if not isinstance(answer.body, dict):

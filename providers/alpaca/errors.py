@@ -66,6 +66,10 @@ _REASONS: Final = tuple(
     (re.compile(pattern, re.IGNORECASE), reason)
     for pattern, reason in (
         (r"position intent mismatch", RejectReason.REDUCE_ONLY_VIOLATED),
+        (
+            r"wash trade|opposite side|while a (long buy|short sell|buy|sell) order is open",
+            RejectReason.WASH_TRADE,
+        ),
         (r"market hours|market is (not open|closed)", RejectReason.MARKET_CLOSED),
         (r"sold short|shortable", RejectReason.SYMBOL_NOT_TRADEABLE),
         (r"buying power|cost basis.*exceeds", RejectReason.INSUFFICIENT_MARGIN),

@@ -9,12 +9,12 @@ from typing import Final
 from urllib.parse import quote as quote_path
 
 from providers.alpaca import parse, prices
-from providers.alpaca.client import Api, RateLimitState
+from providers.alpaca.client import MarketDataApi, RateLimitState, TradingApi
 from providers.alpaca.parse import Json
 from providers.alpaca.settings import AlpacaSettings
 from providers.alpaca.streams import Lines
 from providers.base import BarQuery, Instrument
-from providers.errors import InvalidValue, ProviderError, SymbolNotFound
+from providers.errors import InvalidValue, SymbolNotFound
 from providers.live.reconnecting import reconnecting
 from providers.live.venue import Connection, Wanted
 from providers.models import AssetClass, Bar, Quote
@@ -30,7 +30,8 @@ class AlpacaFeed:
     name = prices.PROVIDER
 
     def __init__(self, settings: AlpacaSettings) -> None:
-        self._api = Api(f"{self.name}-feed", settings)
+        self._trading = TradingApi(f"{self.name}-assets", settings)
+        self._data = MarketDataApi(f"{self.name}-data", settings)
         self._settings = settings
         self._instruments: dict[str, Instrument] = {}
         self._paths = {
@@ -45,17 +46,20 @@ class AlpacaFeed:
     @property
     def limits(self) -> RateLimitState | None:
         """What Alpaca has last said of the rate of requests to the trading API."""
-        return self._api.limits
+        return self._trading.limits
 
     async def start(self) -> None:
-        self._instruments = parse.instruments(await listed(self._api))
+        self._instruments = parse.instruments(await self._trading.assets())
 
     async def stop(self) -> None:
-        await self._api.close()
+        await self._trading.close()
+        await self._data.close()
 
     async def look_up(self, symbol: str) -> Instrument:
         if symbol not in self._instruments:
-            asset = await self._api.read(f"/v2/assets/{quote_path(parse.compact(symbol), safe='')}")
+            asset = await self._trading.read(
+                f"/v2/assets/{quote_path(parse.compact(symbol), safe='')}"
+            )
             found = parse.instrument(asset) if asset else None
             if found is None or found.symbol != symbol:
                 raise SymbolNotFound(symbol)
@@ -74,10 +78,10 @@ class AlpacaFeed:
     async def _snapshots(self, kind: AssetClass, symbols: str) -> list[Quote]:
         query = {"symbols": symbols}
         if kind is AssetClass.CRYPTO:
-            answer = await self._api.data(f"{CRYPTO}/snapshots", query)
+            answer = await self._data.read(f"{CRYPTO}/snapshots", query)
             return prices.snapshots(answer.get("snapshots") or {})
         query["feed"] = self._settings.stock_feed.value
-        return prices.snapshots(await self._api.data("/v2/stocks/snapshots", query))
+        return prices.snapshots(await self._data.read("/v2/stocks/snapshots", query))
 
     async def bars(self, query: BarQuery, at: datetime) -> list[Bar]:
         kind = (await self.look_up(query.symbol)).asset_class
@@ -97,12 +101,12 @@ class AlpacaFeed:
 
     async def _bars(self, kind: AssetClass, parameters: dict[str, str]) -> Json:
         if kind is AssetClass.CRYPTO:
-            return await self._api.data(f"{CRYPTO}/bars", parameters)
+            return await self._data.read(f"{CRYPTO}/bars", parameters)
         stock = {
             "feed": self._settings.stock_feed.value,
             "adjustment": self._settings.stock_adjustment.value,
         }
-        return await self._api.data("/v2/stocks/bars", parameters | stock)
+        return await self._data.read("/v2/stocks/bars", parameters | stock)
 
     def _by_kind(self, symbols: Iterable[str]) -> dict[AssetClass, list[str]]:
         """The symbols that are known, by the kind of their instrument, sorted."""
@@ -126,14 +130,3 @@ class AlpacaFeed:
             async with aclosing(lines.quotes()) as quotes:
                 async for quote in quotes:
                     yield quote
-
-
-async def listed(api: Api) -> list[Json]:
-    """The assets of both kinds that are traded at present."""
-    found: list[Json] = []
-    for kind in ("us_equity", "crypto"):
-        assets = await api.known("/v2/assets", {"status": "active", "asset_class": kind})
-        if not isinstance(assets, list):
-            raise ProviderError("Alpaca's list of assets is none")
-        found += assets
-    return found

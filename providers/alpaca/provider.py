@@ -8,8 +8,8 @@ from decimal import Decimal
 from typing import Final, NamedTuple
 
 from providers.alpaca import parse
-from providers.alpaca.client import Api, RateLimitState
-from providers.alpaca.feed import AlpacaFeed, listed
+from providers.alpaca.client import RateLimitState, TradingApi
+from providers.alpaca.feed import AlpacaFeed
 from providers.alpaca.parse import Json
 from providers.alpaca.settings import AlpacaSettings
 from providers.alpaca.streams import order_updates
@@ -91,7 +91,7 @@ class AlpacaVenue:
     def __init__(self, settings: AlpacaSettings) -> None:
         self.name = f"alpaca-{settings.environment.value}"
         self._settings = settings
-        self._api = Api(self.name, settings)
+        self._api = TradingApi(self.name, settings)
         self._instruments: Mapping[str, Instrument] = {}
         self._pairs: parse.Pairs = {}
         self._before: dict[str, parse.Before] = {}
@@ -112,8 +112,7 @@ class AlpacaVenue:
         return self._api.limits
 
     async def start(self) -> None:
-        assets = await listed(self._api)
-        self._instruments = parse.instruments(assets)
+        self._instruments = parse.instruments(await self._api.assets())
         self._pairs = parse.pairs(self._instruments)
 
     async def stop(self) -> None:

@@ -207,6 +207,8 @@ class Book:
         except OrderRejected as refusal:
             raise refused(refusal) from None
         except InvalidRequest as wrong:
+            if "filled" in wrong.message:  # it has filled since we looked
+                raise unfit("qty must be > filled_qty") from None
             raise malformed(wrong.message) from None
 
     def _succeed(self, placed: Placed, order: Order, body: dict[str, str]) -> Placed:

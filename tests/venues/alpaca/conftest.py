@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+import functools
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
 
 from providers.alpaca.feed import AlpacaFeed
 from providers.alpaca.provider import AlpacaVenue
+from providers.market_data.history import load
 from tests.venues.alpaca.emulator import emulator
 from tests.venues.emulated import Emulated
 from tests.venues.faults import Faults
+
+
+@pytest.fixture(scope="session", autouse=True)
+def history_read_once() -> Iterator[None]:
+    """Each emulator has a market of its own; all of them begin with the same files."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("providers.market_data.feed.load", functools.cache(load))
+        yield
 
 
 @pytest.fixture
@@ -19,6 +29,7 @@ async def emulated(tmp_path: Path) -> AsyncIterator[Emulated]:
     """The emulator; what was said to it and by it must have been as Alpaca specifies it."""
     async with emulator(tmp_path, Faults(), tick_interval=0.1) as running:
         yield running
+        running.faults.calm()
         assert running.judge.violations == []
 
 
