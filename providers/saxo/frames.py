@@ -63,11 +63,3 @@ def _frame(data: bytes, place: int) -> tuple[Frame, int]:
         raise ValueError(f"format {layout}, {size} bytes")
     payload = simplejson.loads(data[place : place + size], use_decimal=True)
     return Frame(identity, reference, payload), place + size
-
-
-def encoded(frame: Frame) -> bytes:
-    """One message; the inverse of `decoded`."""
-    reference = frame.reference.encode("ascii")
-    payload = simplejson.dumps(frame.payload, use_decimal=True).encode()
-    head = HEAD.pack(frame.id, 0, len(reference))
-    return head + reference + BODY.pack(JSON, len(payload)) + payload
