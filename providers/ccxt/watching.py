@@ -44,11 +44,13 @@ class Watch:
         self._interval = interval
         self._nudge = asyncio.Event()
         self._last: dict[str, Report] = {}
+        self._fresh: set[str] = set()
 
     def expect(self, report: Report) -> None:
-        """An order was placed: it is watched, also if it ends before the next look."""
+        """An order was placed: it is watched, also if it ends before the next look, and told."""
         if not report.progress.over:
             self._last[report.venue_id] = report
+            self._fresh.add(report.venue_id)
         self._nudge.set()
 
     def nudge(self) -> None:
@@ -120,11 +122,13 @@ class Watch:
     def _note(self, report: Report) -> bool:
         """Whether a report tells anything new."""
         last = self._last.get(report.venue_id)
+        fresh = report.venue_id in self._fresh
+        self._fresh.discard(report.venue_id)
         if report.progress.over:
             self._last.pop(report.venue_id, None)
         else:
             self._last[report.venue_id] = report
-        return last is None or standing(last) != standing(report)
+        return fresh or last is None or standing(last) != standing(report)
 
 
 def standing(report: Report) -> tuple[object, ...]:
