@@ -10,7 +10,7 @@ from itertools import groupby
 from typing import Any, Final
 
 from providers.base import Instrument
-from providers.binance.wire import EPOCH, Body, from_ms, known, reading
+from providers.binance.wire import EPOCH, Body, amount, from_ms, known, reading
 from providers.models import (
     AssetClass,
     Bar,
@@ -87,14 +87,14 @@ def _is_listed(body: Body) -> bool:
 
 def _listing(body: Body) -> Listing:
     filters = {each["filterType"]: each for each in body["filters"]}
-    tick = Decimal(filters["PRICE_FILTER"]["tickSize"])  # zero switches the rule off
-    lot = Decimal(filters["LOT_SIZE"]["stepSize"])
+    tick = amount(filters["PRICE_FILTER"]["tickSize"])  # zero switches the rule off
+    lot = amount(filters["LOT_SIZE"]["stepSize"])
     base, quote = body["baseAsset"], body["quoteAsset"]
     instrument = Instrument(
         symbol=f"{base}/{quote}",
         asset_class=AssetClass.CRYPTO,
-        price_increment=(tick or Decimal(1).scaleb(-body["quoteAssetPrecision"])).normalize(),
-        quantity_increment=(lot or Decimal(1).scaleb(-body["baseAssetPrecision"])).normalize(),
+        price_increment=tick or Decimal(1).scaleb(-body["quoteAssetPrecision"]),
+        quantity_increment=lot or Decimal(1).scaleb(-body["baseAssetPrecision"]),
         currency=quote,
     )
     return Listing(
@@ -160,7 +160,7 @@ def streamed_quote(body: Body, listing: Listing, provider: str, at: datetime) ->
 
 
 def _quote(body: Body, names: Names, listing: Listing, provider: str, at: datetime) -> Quote | None:
-    bid, bid_size, ask, ask_size = (Decimal(body[name]) for name in names)
+    bid, bid_size, ask, ask_size = (amount(body[name]) for name in names)
     if not bid or not ask:
         return None
     return Quote(
@@ -230,11 +230,11 @@ def _candles(body: Any, listing: Listing, provider: str, timeframe: Timeframe) -
             provider=provider,
             timeframe=timeframe,
             timestamp=from_ms(each[0]),
-            open=Decimal(each[1]),
-            high=Decimal(each[2]),
-            low=Decimal(each[3]),
-            close=Decimal(each[4]),
-            volume=Decimal(each[5]),
+            open=amount(each[1]),
+            high=amount(each[2]),
+            low=amount(each[3]),
+            close=amount(each[4]),
+            volume=amount(each[5]),
         )
         for each in body
     ]

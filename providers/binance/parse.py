@@ -13,6 +13,7 @@ from typing import Any, Final, NamedTuple
 from providers.binance.market import NATIVE, Listing
 from providers.binance.wire import (
     Body,
+    amount,
     from_ms,
     id_of,
     known,
@@ -21,8 +22,16 @@ from providers.binance.wire import (
     price,
     reading,
 )
-from providers.errors import UnsupportedOperation
-from providers.live.venue import ZERO, Execution, Funds, Holding, Progress, Report, Ticket
+from providers.live.venue import (
+    ZERO,
+    Execution,
+    Funds,
+    Holding,
+    Progress,
+    Refused,
+    Report,
+    Ticket,
+)
 from providers.models import OrderType, RejectReason, Side, TimeInForce
 
 SIDES: Final = {"BUY": Side.BUY, "SELL": Side.SELL}
@@ -92,10 +101,11 @@ Prices = Mapping[Fee, Decimal]
 
 
 def order_query(ticket: Ticket, listing: Listing) -> dict[str, str]:
-    """The parameters of a new order. Raises UnsupportedOperation for what the venue lacks."""
+    """The parameters of a new order. Raises Refused for one that the venue does not have."""
     name, times = NATIVE.get(ticket.order_type, ("", frozenset[TimeInForce]()))
     if ticket.time_in_force not in times:
-        raise UnsupportedOperation(f"{ticket.order_type.value} {ticket.time_in_force.value} orders")
+        lacking = f"{ticket.order_type.value} orders with {ticket.time_in_force.value}"
+        raise Refused(RejectReason.UNKNOWN, f"Binance has no {lacking}")
     query = {
         "symbol": listing.native,
         "side": ticket.side.value,
@@ -169,17 +179,17 @@ def _new_order_report(body: Body, listing: Listing, ticket: Ticket) -> Report:
     )
 
 
-def cancel_report(body: Body, listing: Listing) -> Report:
+def cancel_report(body: Body, listing: Listing, ticket: Ticket) -> Report:
     """The answer to a cancel, in which `clientOrderId` is that of the cancel itself."""
-    return reading(_cancel_report, body, listing)
+    return reading(_cancel_report, body, listing, ticket)
 
 
-def _cancel_report(body: Body, listing: Listing) -> Report:
+def _cancel_report(body: Body, listing: Listing, ticket: Ticket) -> Report:
     return Report(
         **_common(body, listing),
         client_id=body["origClientOrderId"],
         at=from_ms(body["transactTime"]),
-        stop_price=price(body.get("stopPrice", "0")),
+        stop_price=ticket.stop_price,
     )
 
 
@@ -191,8 +201,8 @@ def _common(body: Body, listing: Listing) -> dict[str, Any]:
         "symbol": listing.symbol,
         "side": known(SIDES, body["side"], "side"),
         "order_type": known(ORDER_TYPES, body["type"], "type of an order"),
-        "quantity": Decimal(body["origQty"]),
-        "filled": Decimal(body["executedQty"]),
+        "quantity": amount(body["origQty"]),
+        "filled": amount(body["executedQty"]),
         "time_in_force": known(TIMES_IN_FORCE, body["timeInForce"], "timeInForce"),
         "limit_price": price(body["price"]),
         "average_price": average(body["cummulativeQuoteQty"], body["executedQty"]),
@@ -201,7 +211,7 @@ def _common(body: Body, listing: Listing) -> dict[str, Any]:
 
 def average(paid: str, filled: str) -> Decimal | None:
     """The average price; of some historical orders the venue tells a negative sum, not knowing."""
-    total, quantity = Decimal(paid), Decimal(filled)
+    total, quantity = amount(paid), amount(filled)
     return total / quantity if quantity and total > 0 else None
 
 
@@ -242,8 +252,8 @@ def _event_report(event: Body, listing: Listing) -> Report:
         symbol=listing.symbol,
         side=known(SIDES, event["S"], "side"),
         order_type=known(ORDER_TYPES, event["o"], "type of an order"),
-        quantity=Decimal(event["q"]),
-        filled=Decimal(event["z"]),
+        quantity=amount(event["q"]),
+        filled=amount(event["z"]),
         at=from_ms(event["T"]),
         time_in_force=known(TIMES_IN_FORCE, event["f"], "timeInForce"),
         limit_price=price(event["p"]),
@@ -268,7 +278,7 @@ def _event_executions(event: Body, listing: Listing) -> tuple[Execution, ...]:
     }
     if foreign_fees([fill], listing):
         return ()
-    return executions([fill], listing, before=Decimal(event["z"]) - Decimal(event["l"]))
+    return executions([fill], listing, before=amount(event["z"]) - amount(event["l"]))
 
 
 # Fills
@@ -279,7 +289,7 @@ def foreign_fees(trades: Iterable[Body], listing: Listing) -> frozenset[Fee]:
     return frozenset(
         Fee(each["commissionAsset"], minute_of(from_ms(each["time"])))
         for each in trades
-        if Decimal(each["commission"])
+        if amount(each["commission"])
         and each["commissionAsset"] not in (listing.base, listing.quote)
     )
 
@@ -304,12 +314,12 @@ def _executions(
 ) -> tuple[Execution, ...]:
     made: list[Execution] = []
     for each in trades:
-        before += Decimal(each["qty"])
+        before += amount(each["qty"])
         commission, in_kind = _fee(each, listing, prices)
         made.append(
             Execution(
-                quantity=Decimal(each["qty"]),
-                price=Decimal(each["price"]),
+                quantity=amount(each["qty"]),
+                price=amount(each["price"]),
                 cumulative=before,
                 at=from_ms(each["time"]),
                 commission=commission,
@@ -322,12 +332,12 @@ def _executions(
 
 def _fee(trade: Body, listing: Listing, prices: Prices) -> tuple[Decimal, Decimal]:
     """A commission's worth in the quote asset, and how much of the base asset it took."""
-    amount, asset = Decimal(trade["commission"]), trade["commissionAsset"]
-    if not amount or asset == listing.quote:
-        return amount, ZERO
+    taken, asset = amount(trade["commission"]), trade["commissionAsset"]
+    if not taken or asset == listing.quote:
+        return taken, ZERO
     if asset == listing.base:
-        return amount * Decimal(trade["price"]), amount
-    return amount * prices[Fee(asset, minute_of(from_ms(trade["time"])))], ZERO
+        return taken * amount(trade["price"]), taken
+    return taken * prices[Fee(asset, minute_of(from_ms(trade["time"])))], ZERO
 
 
 # The account
@@ -342,7 +352,7 @@ def _holdings(body: Body, found: Mapping[str, Listing], quote_asset: str) -> lis
     held: list[Holding] = []
     for each in body["balances"]:
         listing = found.get(each["asset"] + quote_asset)
-        total = Decimal(each["free"]) + Decimal(each["locked"])
+        total = amount(each["free"]) + amount(each["locked"])
         if listing is not None and total:
             held.append(Holding(symbol=listing.symbol, quantity=total))
     return held
@@ -355,7 +365,7 @@ def funds(body: Body, quote_asset: str) -> Funds:
 
 def _funds(body: Body, quote_asset: str) -> Funds:
     money = [
-        Decimal(each["free"]) + Decimal(each["locked"])
+        amount(each["free"]) + amount(each["locked"])
         for each in body["balances"]
         if each["asset"] == quote_asset
     ]

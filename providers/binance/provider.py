@@ -22,7 +22,7 @@ from providers.binance.market import Interval, Listing
 from providers.binance.parse import Fee
 from providers.binance.settings import BinanceSettings
 from providers.binance.streams import account_session, market_session, quote_reader
-from providers.binance.wire import MILLISECOND, native_id, native_symbol, reading, to_ms
+from providers.binance.wire import MILLISECOND, amount, native_id, native_symbol, reading, to_ms
 from providers.errors import InvalidValue, ProviderError, SymbolNotFound, UnsupportedOperation
 from providers.live.reconnecting import reconnecting
 from providers.live.venue import (
@@ -150,7 +150,7 @@ class BinanceVenue:
     async def cancel(self, ticket: Ticket) -> Report | None:
         listing = self._listing(ticket)
         body = await self._client.command("DELETE", "/api/v3/order", _named(ticket, listing))
-        return parse.cancel_report(body, listing)
+        return parse.cancel_report(body, listing, ticket)
 
     async def find(self, ticket: Ticket) -> Report | None:
         """By the client id, also after a cancel, which had one of its own."""
@@ -252,7 +252,7 @@ def _next_id(page: list[Any]) -> int:
 
 
 def _opening(body: Any) -> Decimal:
-    return Decimal(body[0][1])
+    return amount(body[0][1])
 
 
 class BinanceFeed:

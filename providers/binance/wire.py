@@ -14,6 +14,7 @@ K = TypeVar("K")
 V = TypeVar("V")
 T = TypeVar("T")
 
+ONE: Final = Decimal(1)
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 MILLISECOND: Final = timedelta(milliseconds=1)
 
@@ -53,9 +54,15 @@ def minute_of(moment: datetime) -> datetime:
     return moment.replace(second=0, microsecond=0)
 
 
+def amount(text: str) -> Decimal:
+    """A price, quantity or sum, without the zeros that fill it up to eight decimals."""
+    value = Decimal(text)
+    return value.quantize(ONE) if value == value.to_integral_value() else value.normalize()
+
+
 def price(text: str) -> Decimal | None:
     """A price, of which zero stands for none."""
-    return Decimal(text) or None
+    return amount(text) or None
 
 
 def plain(value: Decimal) -> str:

@@ -364,7 +364,7 @@ async def rigged(
     chosen = {"initial_balance": 1_000_000} | exchange | {"maker_fee": 0, "taker_fee": 0}
     async with backing(folder, **chosen) as inside:
         initial = Decimal(chosen["initial_balance"])
-        desk = Desk(inside, initial=initial, fee=fee, fee_asset=fee_asset)
+        desk = Desk(inside, initial=initial, fee=Decimal(fee), fee_asset=fee_asset)
         rest, reporter = Rest(desk, faults), Reporter(desk)
         account = AccountStream(reporter, faults, key=KEY, secret=SECRET, now=rest.now)
         prices = MarketStream(desk, faults)

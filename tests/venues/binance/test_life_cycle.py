@@ -273,7 +273,7 @@ LACKS: list[dict[str, Any]] = [
 async def test_what_it_cannot_do(venue: BinanceVenue, rig: Rig) -> None:
     """What traits do not promise never reaches the venue."""
     for fields in LACKS:
-        with pytest.raises(UnsupportedOperation):
+        with pytest.raises(Refused):
             await venue.submit(ticket(**fields))
     with pytest.raises(UnsupportedOperation):
         await venue.replace(ticket(), ticket())

@@ -16,9 +16,9 @@ from providers.binance import market, parse, wire
 from providers.binance.market import Listing
 from providers.binance.parse import Fee
 from providers.binance.settings import ENDPOINTS, BinanceSettings
-from providers.errors import ProviderError, UnsupportedOperation
+from providers.errors import ProviderError
 from providers.live.settings import Environment
-from providers.live.venue import Execution, Holding, Progress, Ticket
+from providers.live.venue import Execution, Holding, Progress, Refused, Ticket
 from providers.models import (
     AssetClass,
     Bar,
@@ -213,7 +213,7 @@ def test_historical_orders() -> None:
 def test_a_cancel() -> None:
     """The order's client id, not that of the cancel."""
     body = order(status="CANCELED", clientOrderId="cancel", transactTime=MS)
-    report = parse.cancel_report(body | {"origClientOrderId": "mine"}, LISTING)
+    report = parse.cancel_report(body | {"origClientOrderId": "mine"}, LISTING, ticket())
     assert (report.client_id, report.progress) == ("mine", Progress.CANCELLED)
 
 
@@ -312,7 +312,7 @@ def test_orders_that_are_not_there(kind: OrderType, lifetime: TimeInForce) -> No
     if allowed:
         assert parse.order_query(sent, LISTING)["newClientOrderId"] == "mine"
     else:
-        with pytest.raises(UnsupportedOperation):
+        with pytest.raises(Refused):
             parse.order_query(sent, LISTING)
 
 
@@ -478,6 +478,16 @@ def test_merged_bars(minutes: list[tuple[int, int]]) -> None:
         assert (each.open, each.close) == (inside[0].open, inside[-1].close)
         assert each.high == max(bar.high for bar in inside)
         assert each.low == min(bar.low for bar in inside)
+
+
+@given(st.decimals(0, 10**9, places=8))
+def test_amounts(value: Decimal) -> None:
+    """The same value, in plain notation and without zeros at its end."""
+    found = wire.amount(f"{value:f}")
+    assert found == value
+    text = str(found)
+    assert "E" not in text or found < Decimal("0.000001")
+    assert "." not in text or not text.endswith("0")
 
 
 def test_moments() -> None:
