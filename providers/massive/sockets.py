@@ -57,6 +57,7 @@ class Sockets:
         await connection.send(simplejson.dumps({"action": "auth", "params": self._key}))
         await self._status(connection)
         reader = asyncio.create_task(self._read(connection), name=f"massive-{cluster}")
+        reader.add_done_callback(self._ended)
         self._readers.append(reader)
 
     async def _status(self, connection: ClientConnection) -> None:
@@ -70,18 +71,19 @@ class Sockets:
             await self._open[cluster].send(simplejson.dumps(command))
 
     async def _read(self, connection: ClientConnection) -> None:
-        """Put messages into the queue, and last the reason why there are no more."""
-        try:
-            async for text in connection:
-                for message in decoded(text):
-                    if message.get("ev") == "status":
-                        heard(message)
-                    else:
-                        self._told.put_nowait(message)
-        except ProviderError as error:
-            self._told.put_nowait(error)
-        else:
-            self._told.put_nowait(ProviderError("Massive has closed the stream"))
+        """Put messages into the queue, for as long as there are any."""
+        async for text in connection:
+            for message in decoded(text):
+                if message.get("ev") == "status":
+                    heard(message)
+                else:
+                    self._told.put_nowait(message)
+
+    def _ended(self, reader: asyncio.Task[None]) -> None:
+        """Put last into the queue why there is no more, whatever it is."""
+        if not reader.cancelled():
+            closed = ProviderError("Massive has closed the stream")
+            self._told.put_nowait(reader.exception() or closed)
 
 
 def decoded(text: str | bytes) -> Sequence[Message]:
