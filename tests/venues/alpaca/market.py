@@ -96,13 +96,14 @@ class MarketData:
 
         async def answer(request: Request) -> Response:
             asked = request.query_params
+            first = int(asked.get("page_token", "0"))
+            last = first + min(PAGE, int(asked.get("limit", "1000")))
+            most = last + 1 if asked.get("sort") == "desc" else MOST
             found = [
                 (symbol, bar)
                 for symbol in sorted(chosen(asked["symbols"], self._market.instruments, kind))
-                for bar in await self._window(symbol, request)
+                for bar in await self._window(symbol, request, most)
             ]
-            first = int(asked.get("page_token", "0"))
-            last = first + min(PAGE, int(asked.get("limit", "1000")))
             bars: dict[str, list[Any]] = {}
             for symbol, bar in found[first:last]:
                 bars.setdefault(symbol, []).append(bar_json(bar, kind))
@@ -111,7 +112,8 @@ class MarketData:
 
         return answer
 
-    async def _window(self, symbol: str, request: Request) -> list[Bar]:
+    async def _window(self, symbol: str, request: Request, most: int) -> list[Bar]:
+        """The newest bars of the window, in the order that is asked for."""
         asked = request.query_params
         if asked["timeframe"] not in TIMEFRAMES:
             raise Problem(400, 40010000, f"invalid timeframe: {asked['timeframe']}")
@@ -127,7 +129,7 @@ class MarketData:
             timeframe=TIMEFRAMES[asked["timeframe"]],
             start=start,
             end=end,
-            limit=MOST,
+            limit=most,
         )
         bars = await self._market.bars(query, now)
         return bars[::-1] if asked.get("sort") == "desc" else bars
