@@ -1,40 +1,71 @@
-"""An emulated OANDA, and our adapters in front of it."""
+"""An emulated OANDA for each module of tests, and our adapters in front of it.
+
+Its market takes most of a second to come up; so the tests of a module share it, each of them with
+an account that is flat and orders of its own.
+"""
 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from pathlib import Path
 
 import pytest
+import pytest_asyncio
 
 from providers.oanda.feed import OandaFeed
 from providers.oanda.provider import OandaVenue
 from tests.venues.emulated import Emulated
+from tests.venues.exchange import ACCOUNT
 from tests.venues.faults import Faults
 from tests.venues.oanda.emulator import emulator
+from tests.venues.oanda.toolkit import until
 
 
-@pytest.fixture
-async def emulated(tmp_path: Path) -> AsyncIterator[Emulated]:
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def running(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Emulated]:
+    folder = tmp_path_factory.mktemp("oanda")
+    async with emulator(folder, Faults(), tick_interval=0.1, heartbeat=0.3) as there:
+        yield there
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def emulated(running: Emulated) -> AsyncIterator[Emulated]:
     """The emulator; what was said to it and by it must have been as OANDA specifies it."""
-    async with emulator(tmp_path, Faults(), tick_interval=0.1, heartbeat=0.3) as running:
-        yield running
-        assert running.judge.violations == []
+    yield running
+    running.faults.calm()
+    exchange = running.backing.exchange
+    await exchange.cancel_all_orders(ACCOUNT, None)
+    await exchange.close_all_positions(ACCOUNT, None)
+
+    async def flat() -> bool:
+        return not await exchange.list_positions(ACCOUNT, None)
+
+    await until(flat)
+    assert running.judge.violations == []
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def adapter(running: Emulated) -> AsyncIterator[OandaVenue]:
+    made = running.venue()
+    assert isinstance(made, OandaVenue)
+    await made.start()
+    yield made
+    await made.stop()
 
 
 @pytest.fixture
-async def venue(emulated: Emulated) -> AsyncIterator[OandaVenue]:
-    adapter = emulated.venue()
-    assert isinstance(adapter, OandaVenue)
-    await adapter.start()
-    yield adapter
-    await adapter.stop()
+def venue(adapter: OandaVenue, emulated: Emulated) -> OandaVenue:
+    return adapter
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def prices(running: Emulated) -> AsyncIterator[OandaFeed]:
+    made = running.feed()
+    assert isinstance(made, OandaFeed)
+    await made.start()
+    yield made
+    await made.stop()
 
 
 @pytest.fixture
-async def feed(emulated: Emulated) -> AsyncIterator[OandaFeed]:
-    adapter = emulated.feed()
-    assert isinstance(adapter, OandaFeed)
-    await adapter.start()
-    yield adapter
-    await adapter.stop()
+def feed(prices: OandaFeed, emulated: Emulated) -> OandaFeed:
+    return prices
