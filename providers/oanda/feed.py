@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Final, TypeVar
 
 from providers.base import BarQuery, Instrument
@@ -96,7 +96,7 @@ class OandaFeed:
         await self.look_up(query.symbol)
         span = SPANS[query.timeframe]
         newest = at if query.end is None else min(query.end + span, at)
-        until = newest if newest < at - AHEAD else None
+        until = newest if newest < datetime.now(UTC) - AHEAD else None
         found: list[Bar] = []
         while True:
             page, first = await self._page(query, until)

@@ -13,22 +13,21 @@ import pytest_asyncio
 
 from providers.oanda.feed import OandaFeed
 from providers.oanda.provider import OandaVenue
-from tests.venues.emulated import Emulated
 from tests.venues.exchange import ACCOUNT
 from tests.venues.faults import Faults
-from tests.venues.oanda.emulator import emulator
+from tests.venues.oanda.emulator import OandaEmulated, emulator
 from tests.venues.oanda.toolkit import until
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def running(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Emulated]:
+async def running(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[OandaEmulated]:
     folder = tmp_path_factory.mktemp("oanda")
     async with emulator(folder, Faults(), tick_interval=0.1, heartbeat=0.3) as there:
         yield there
 
 
 @pytest_asyncio.fixture(loop_scope="module")
-async def emulated(running: Emulated) -> AsyncIterator[Emulated]:
+async def emulated(running: OandaEmulated) -> AsyncIterator[OandaEmulated]:
     """The emulator; what was said to it and by it must have been as OANDA specifies it."""
     yield running
     running.faults.calm()
@@ -44,7 +43,7 @@ async def emulated(running: Emulated) -> AsyncIterator[Emulated]:
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def adapter(running: Emulated) -> AsyncIterator[OandaVenue]:
+async def adapter(running: OandaEmulated) -> AsyncIterator[OandaVenue]:
     made = running.venue()
     assert isinstance(made, OandaVenue)
     await made.start()
@@ -53,12 +52,12 @@ async def adapter(running: Emulated) -> AsyncIterator[OandaVenue]:
 
 
 @pytest.fixture
-def venue(adapter: OandaVenue, emulated: Emulated) -> OandaVenue:
+def venue(adapter: OandaVenue, emulated: OandaEmulated) -> OandaVenue:
     return adapter
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def prices(running: Emulated) -> AsyncIterator[OandaFeed]:
+async def prices(running: OandaEmulated) -> AsyncIterator[OandaFeed]:
     made = running.feed()
     assert isinstance(made, OandaFeed)
     await made.start()
@@ -67,5 +66,5 @@ async def prices(running: Emulated) -> AsyncIterator[OandaFeed]:
 
 
 @pytest.fixture
-def feed(prices: OandaFeed, emulated: Emulated) -> OandaFeed:
+def feed(prices: OandaFeed, emulated: OandaEmulated) -> OandaFeed:
     return prices

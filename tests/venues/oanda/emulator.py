@@ -11,8 +11,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from decimal import Decimal
 from http import HTTPStatus
 from pathlib import Path
@@ -22,6 +24,7 @@ from pydantic import SecretStr
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from providers.base import Instrument
 from providers.models import AssetClass
@@ -70,6 +73,16 @@ USELESS = {
 Handler = Callable[[Request], Awaitable[Response]]
 
 
+@dataclass(frozen=True, kw_only=True)
+class OandaEmulated(Emulated):
+    """`seen` counts what was asked for, such as `POST /orders`; paths are those of the account."""
+
+    seen: Counter[str]
+    ledger: Ledger
+    rest: Oanda
+    streams: Streams
+
+
 def error(problem: Problem) -> Response:
     body = {"errorCode": problem.code, "errorMessage": problem.message, **problem.extra}
     return JSONResponse({name: value for name, value in body.items() if value}, problem.status)
@@ -97,7 +110,7 @@ def guarded(handler: Handler) -> Handler:
 
 class Oanda:
     """The REST API of one account. `rate` is the margin rate, `page` the most transactions of one
-    answer.
+    answer, and whether it `remembers` orders may be changed, too.
     """
 
     def __init__(
@@ -107,8 +120,8 @@ class Oanda:
         self._book = book
         self._ledger = book.ledger
         self._rate = rate
-        self._page = page
-        self._remembers = remembers
+        self.page = page
+        self.remembers = remembers
 
     def _told(self, body: Json, status: int = HTTPStatus.OK) -> Response:
         return JSONResponse({**body, "lastTransactionID": self._ledger.last_id}, status)
@@ -130,7 +143,7 @@ class Oanda:
     async def order(self, request: Request) -> Response:
         specifier = request.path_params["order"]
         placed = self._book.found(specifier)
-        if placed is None and self._remembers:
+        if placed is None and self.remembers:
             every = self._book.orders.values()
             names = ((each, (each.id, f"@{each.client_id}")) for each in every)
             placed = next((each for each, known in names if specifier in known), None)
@@ -174,7 +187,7 @@ class Oanda:
         after = request.query_params["id"]
         if not after.isdecimal():
             raise malformed("Invalid value specified for 'id'")
-        found = self._ledger.since(int(after))[: self._page]
+        found = self._ledger.since(int(after))[: self.page]
         return self._told({"transactions": found})
 
     async def pages(self, request: Request) -> Response:
@@ -226,7 +239,7 @@ async def emulator(
     page: int = 1000,
     remembers: bool = False,
     **exchange: Any,
-) -> AsyncIterator[Emulated]:
+) -> AsyncIterator[OandaEmulated]:
     """Start it; heartbeats come every so many seconds. There are no commissions unless they are
     asked for, and the leverage is 20.
     """
@@ -252,11 +265,30 @@ async def emulator(
             *oanda.routes(),
             *(Route(path, guarded(handler)) for path, handler in prices.handlers().items()),
         ]
-        app = application(
-            routes, judge, faults, unlucky=unlucky, streams=list(streams.handlers(BASE))
+        seen: Counter[str] = Counter()
+        app = counted(
+            application(
+                routes, judge, faults, unlucky=unlucky, streams=list(streams.handlers(BASE))
+            ),
+            seen,
         )
         async with running(book), served(app, port=port) as at, streams.closing():
-            yield emulated(at, judge, faults, inside)
+            yield OandaEmulated(
+                **vars(emulated(at, judge, faults, inside)),
+                seen=seen,
+                ledger=ledger,
+                rest=oanda,
+                streams=streams,
+            )
+
+
+def counted(app: ASGIApp, seen: Counter[str]) -> ASGIApp:
+    async def counting(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            seen[f"{scope['method']} {scope['path'].removeprefix(BASE)}"] += 1
+        await app(scope, receive, send)
+
+    return counting
 
 
 @asynccontextmanager

@@ -25,7 +25,7 @@ Source = AsyncIterator[Json]
 
 
 class Streams:
-    """What is streamed of one account."""
+    """What is streamed of one account; `heartbeat` is in seconds."""
 
     def __init__(
         self, book: Book, prices: Prices, faults: Faults, judge: Judge, heartbeat: float
@@ -34,7 +34,7 @@ class Streams:
         self._prices = prices
         self._faults = faults
         self._judge = judge
-        self._heartbeat = heartbeat
+        self.heartbeat = heartbeat
         self._ended = asyncio.Event()
         self._open = 0
 
@@ -87,7 +87,7 @@ class Streams:
             yield self._beat(lastTransactionID=self._book.ledger.last_id)
             while not self._ended.is_set():
                 try:
-                    async with asyncio.timeout(self._heartbeat):
+                    async with asyncio.timeout(self.heartbeat):
                         message = await listener.get()
                 except TimeoutError:
                     yield self._beat(lastTransactionID=self._book.ledger.last_id)
@@ -103,7 +103,7 @@ class Streams:
         due = loop.time()
         while not self._ended.is_set():
             if loop.time() >= due:
-                due = loop.time() + self._heartbeat
+                due = loop.time() + self.heartbeat
                 yield self._beat()
             for symbol in symbols:
                 price = self._prices.price(symbol)

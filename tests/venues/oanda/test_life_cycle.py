@@ -13,10 +13,9 @@ import pytest
 from providers.live.venue import Execution, Gone, Progress, Refused, Ticket, Unanswered, Venue
 from providers.models import OrderRequest, OrderType, RejectReason, Side, TimeInForce
 from providers.oanda.provider import OandaVenue
-from tests.venues.emulated import Emulated
 from tests.venues.exchange import ACCOUNT
 from tests.venues.faults import Faults
-from tests.venues.oanda.emulator import emulator
+from tests.venues.oanda.emulator import OandaEmulated, emulator
 from tests.venues.oanda.toolkit import limit, over, stop, ticket, until
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -86,7 +85,7 @@ async def test_a_stop_waits_and_one_that_is_reached_fills(venue: OandaVenue) -> 
     assert (done.progress, done.filled) == (Progress.FILLED, reached.quantity)
 
 
-async def test_a_large_order_fills_in_parts(venue: OandaVenue, emulated: Emulated) -> None:
+async def test_a_large_order_fills_in_parts(venue: OandaVenue, emulated: OandaEmulated) -> None:
     """The parts add up, and are told with the order while it works and when it is over.
 
     Its limit is near: what does not fill at once rests, and fills at the limit.
@@ -204,7 +203,9 @@ async def test_an_order_is_cancelled_by_its_client_id_where_that_is_all_we_have(
     assert told.progress is Progress.CANCELLED
 
 
-async def test_a_lazy_cancel_is_carried_out_later(venue: OandaVenue, emulated: Emulated) -> None:
+async def test_a_lazy_cancel_is_carried_out_later(
+    venue: OandaVenue, emulated: OandaEmulated
+) -> None:
     order = await placed(venue, limit(LOW))
     emulated.faults.odds = replace(emulated.faults.odds, lazy=1)
     told = await venue.cancel(order)
@@ -275,23 +276,26 @@ async def test_an_order_nobody_has_sent_is_not_found(venue: OandaVenue) -> None:
 
 
 @pytest.mark.parametrize("remembers", [True, False])
-async def test_an_order_is_found_after_a_restart(tmp_path: Path, remembers: bool) -> None:
+async def test_an_order_is_found_after_a_restart(
+    emulated: OandaEmulated, monkeypatch: pytest.MonkeyPatch, remembers: bool
+) -> None:
     """Open or over, with nothing but its client id, and where the log comes in small pages."""
-    faults = Faults()
-    async with emulator(tmp_path, faults, tick_interval=0.1, page=2, remembers=remembers) as there:
-        before, after = there.venue(), there.venue()
-        await before.start()
-        orders = [ticket(), limit(LOW), ticket(side=Side.SELL)]
-        told = [await before.submit(order) for order in orders]
-        await before.stop()
-        await after.start()
-        assert [await after.find(order) for order in orders] == told
-        assert await after.find(ticket()) is None
-        await after.stop()
-        assert there.judge.violations == []
+    monkeypatch.setattr(emulated.rest, "page", 20)
+    monkeypatch.setattr(emulated.rest, "remembers", remembers)
+    before, after = emulated.venue(), emulated.venue()
+    await before.start()
+    orders = [ticket(), limit(LOW), ticket(side=Side.SELL)]
+    told = [await before.submit(order) for order in orders]
+    await before.stop()
+    await after.start()
+    assert [await after.find(order) for order in orders] == told
+    assert await after.find(ticket()) is None
+    await after.stop()
 
 
-async def test_open_orders_are_those_of_everybody(venue: OandaVenue, emulated: Emulated) -> None:
+async def test_open_orders_are_those_of_everybody(
+    venue: OandaVenue, emulated: OandaEmulated
+) -> None:
     ours = await placed(venue, limit(LOW))
     theirs = OrderRequest(
         symbol="GBP/USD",
