@@ -13,7 +13,7 @@ import re
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from decimal import Decimal
 from typing import Final, TypeVar
 
@@ -32,20 +32,17 @@ from providers.exchange.store import Lease, Session, Store
 from providers.live import booking
 from providers.live.exits import Amend, Send, Step, Surroundings, is_shared, plan
 from providers.live.market import LiveMarket
+from providers.live.pace import Pace, seconds
 from providers.live.slips import Slip, Slips, Stage
 from providers.live.venue import Report, Venue
 from providers.models import AssetClass, ModifyOrderRequest, Order, OrderStatus, Quote
 
 T = TypeVar("T")
 
-PAUSE: Final = timedelta(seconds=1)
-"""How long an order rests after the venue has refused something about it; then twice that, up to
-a minute."""
 REMEMBERED: Final = 1000
 """Refusals kept for those who wait for them."""
 RESTORE: Final = "restore"
 """Kind of memo: what an order goes back to, by its id."""
-LONGEST_PAUSE: Final = timedelta(minutes=1)
 
 
 @dataclass(slots=True)
@@ -53,12 +50,13 @@ class Pauses:
     """Orders that the venue has refused something about, and until when they rest."""
 
     clock: Clock
+    pace: Pace
     _until: dict[str, tuple[datetime, int]] = field(default_factory=dict)
 
     def note(self, order_id: str) -> None:
         _, count = self._until.get(order_id, (None, 0))
-        wait = min(PAUSE * 2 ** min(count, 10), LONGEST_PAUSE)
-        self._until[order_id] = self.clock() + wait, count + 1
+        wait = min(self.pace.pause * 2.0 ** min(count, 10), self.pace.longest_pause)
+        self._until[order_id] = self.clock() + seconds(wait), count + 1
 
     def forget(self, order_id: str) -> None:
         self._until.pop(order_id, None)
@@ -103,7 +101,9 @@ class LiveAccount:
         *,
         clock: Clock,
         ids: IdSource,
+        pace: Pace,
     ) -> None:
+        self.pace = pace
         self.name = name
         self.store = store
         self.venue = venue
@@ -111,7 +111,7 @@ class LiveAccount:
         self.clock = clock
         self.ids = ids
         self.rules = Rules(leverage=Decimal(1), max_leverage=Decimal(1000))
-        self.paused = Pauses(clock)
+        self.paused = Pauses(clock, pace)
         self.refusals: OrderedDict[str, TradingError] = OrderedDict()
         self.watched: frozenset[str] = frozenset()
         self._moved = asyncio.Event()
@@ -174,11 +174,11 @@ class LiveAccount:
     async def order(self, order_id: str) -> Order | None:
         return await self.store.read(lambda reader: reader.order(self.name, order_id))
 
-    async def moved(self, seconds: float) -> None:
+    async def moved(self, at_most: float) -> None:
         """Wait until anything is booked, at most so long."""
         event = self._moved
         try:
-            async with asyncio.timeout(seconds):
+            async with asyncio.timeout(at_most):
                 await event.wait()
         except TimeoutError:
             return

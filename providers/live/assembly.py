@@ -13,6 +13,7 @@ from providers.base import Clock, FrameType, IdSource
 from providers.exchange.frames import data_staleness
 from providers.exchange.log import LoggedStore
 from providers.live.market import LiveMarket
+from providers.live.pace import USUAL, Pace
 from providers.live.provider import LiveProvider
 from providers.live.settings import Environment, LiveSettings
 from providers.live.venue import Feed, Venue
@@ -44,10 +45,11 @@ def live_provider(
     account: str,
     clock: Clock = utc_now,
     ids: IdSource = new_id,
+    pace: Pace = USUAL,
 ) -> LiveProvider:
     """A provider over one venue and one feed."""
     market = LiveMarket(feed, clock=clock)
-    provider = LiveProvider(venue, market, store, account=account, clock=clock, ids=ids)
+    provider = LiveProvider(venue, market, store, account=account, clock=clock, ids=ids, pace=pace)
     market.heard = provider.watch.heard
 
     def staleness(symbols: frozenset[str], since: datetime | None) -> None:

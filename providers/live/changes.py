@@ -25,9 +25,6 @@ from providers.models import ModifyOrderRequest, Order, OrderStatus, RejectReaso
 
 AT_VENUE: Final = frozenset({"quantity", "limit_price", "stop_price", "trailing_distance"})
 """The fields of which the venue knows; exits are ours."""
-TRIES: Final = 16
-LOOK_SECONDS: Final = 0.5
-
 Begun = tuple[Order | TradingError, Slip | None]
 
 
@@ -54,15 +51,20 @@ class Change:
         self, order_id: str, change: ModifyOrderRequest, wanted: dict[str, Decimal]
     ) -> tuple[Begun, list[Slip]]:
         """Begin as soon as nothing else is under way about the order."""
-        for _ in range(TRIES):
+        for _ in range(self._tries()):
             begun, slips = await self.account.transact(
                 lambda books: self._begin(books, order_id, change, wanted)
             )
             if begun is not None:
                 return begun, slips
             await self.courier.carry(slips)
-            await self.account.moved(LOOK_SECONDS)
+            await self.account.moved(self.account.pace.look)
         raise self.courier.silence()
+
+    def _tries(self) -> int:
+        """How often to look before the time to answer is over."""
+        pace = self.account.pace
+        return max(1, round(pace.answer / pace.look))
 
     def _begin(
         self, books: Books, order_id: str, change: ModifyOrderRequest, wanted: dict[str, Decimal]
@@ -102,7 +104,7 @@ class Change:
 
     async def _outcome(self, order_id: str, slip: Slip, wanted: dict[str, Decimal]) -> Order:
         """Wait until the venue has said yes or no."""
-        for _ in range(TRIES):
+        for _ in range(self._tries()):
             order = await self._found(order_id)
             refusal = self.account.refusals.get(order_id)
             if refusal is not None:
@@ -114,7 +116,7 @@ class Change:
             if not await self._is_under_way(order_id, slip):
                 message = "The order has traded meanwhile, and is as it was"
                 raise OrderRejected(RejectReason.UNKNOWN, message, order_id)
-            await self.account.moved(LOOK_SECONDS)
+            await self.account.moved(self.account.pace.look)
         raise self.courier.silence()
 
     async def _executed(self, order: Order) -> Order:
@@ -122,7 +124,7 @@ class Change:
         quote = self.account.surroundings().quote(order.symbol)
         if quote is None or order.status in TERMINAL or not marketable(order, quote):
             return order
-        await self.account.moved(LOOK_SECONDS)
+        await self.account.moved(self.account.pace.look)
         return await self._found(order.id)
 
     async def _is_under_way(self, order_id: str, slip: Slip) -> bool:

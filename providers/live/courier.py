@@ -31,8 +31,6 @@ from providers.models import ModifyOrderRequest, RejectReason
 
 log = logging.getLogger(__name__)
 
-ASK_AFTER: Final = (0.2, 1.0, 2.0)
-"""Seconds to wait before each time that an order is asked for whose command had no answer."""
 UNKNOWN_TWICE: Final = 2
 
 Failures = dict[str, TradingError]
@@ -121,7 +119,7 @@ class Courier:
         stays SENDING and is asked for later.
         """
         unknown = 0
-        for seconds in ASK_AFTER:
+        for seconds in self._account.pace.ask_after:
             await self._sleep(seconds)
             try:
                 report = await self._venue.find(slip.ticket)
@@ -180,7 +178,7 @@ class Courier:
         return await self.changed(slip, report)
 
     async def _find_out_change(self, slip: Slip) -> list[Slip]:
-        for seconds in ASK_AFTER:
+        for seconds in self._account.pace.ask_after:
             await self._sleep(seconds)
             try:
                 return await self.settle_change(slip)

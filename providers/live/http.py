@@ -75,7 +75,7 @@ class Http:
         *,
         auth: httpx.Auth | None = None,
         headers: Mapping[str, str] | None = None,
-        timeout: httpx.Timeout = TIMEOUT,
+        timeout: httpx.Timeout | None = None,
         observe: Callable[[Mapping[str, str]], None] = lambda _: None,
     ) -> None:
         self.health = Health()
@@ -93,7 +93,7 @@ class Http:
             base_url=base_url,
             auth=auth,
             headers=dict(headers or {}),
-            timeout=timeout,
+            timeout=timeout or TIMEOUT,
             transport=RetryTransport(httpx.AsyncHTTPTransport(limits=LIMITS), retry=retry),
             trust_env=False,
         )

@@ -14,8 +14,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
-from datetime import datetime, timedelta
-from typing import Final, TypeVar
+from datetime import datetime
+from typing import TypeVar
 
 from providers.base import Clock, FrameType, IdSource, StreamQuery, Submission
 from providers.breakers import CircuitBreakers
@@ -42,6 +42,7 @@ from providers.live.changes import Change
 from providers.live.courier import Courier
 from providers.live.market import LiveMarket
 from providers.live.offer import capabilities_of, refuse_unsupported
+from providers.live.pace import USUAL, Pace, seconds
 from providers.live.slips import Slip
 from providers.live.venue import Venue
 from providers.live.watch import Watch
@@ -65,15 +66,6 @@ from providers.streaming.stream import EventStream
 
 T = TypeVar("T")
 
-ANSWER_SECONDS: Final = 8.0
-"""How long a request waits for the venue to confirm; what takes longer is answered as it stands."""
-EXECUTION_SECONDS: Final = 0.5
-"""How much longer, once the venue has it, a request waits for the fill of an order that executes at
-once; it may well come later."""
-LOOK_SECONDS: Final = 0.5
-"""How often a waiting request looks at what another process may have booked."""
-POLL_AFTER: Final = 1.0
-"""Seconds without news from the stream after which a waiting request asks the venue itself."""
 ENDED = frozenset(
     {OrderStatus.FILLED, OrderStatus.CANCELLED, OrderStatus.REJECTED, OrderStatus.EXPIRED}
 )
@@ -91,7 +83,7 @@ class LiveProvider(AccountViews):
         account: str,
         clock: Clock,
         ids: IdSource,
-        tick: timedelta = timedelta(seconds=0.25),
+        pace: Pace = USUAL,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self.name = venue.name
@@ -101,11 +93,16 @@ class LiveProvider(AccountViews):
         self._clock = clock
         self._venue = venue
         self._monotonic = monotonic
-        self._live = LiveAccount(account, store, venue, market, clock=clock, ids=ids)
+        self._live = LiveAccount(account, store, venue, market, clock=clock, ids=ids, pace=pace)
         self._courier = Courier(self._live, self.breakers)
         self.watch = Watch(self._live, self._courier, store, holder=ids("bridge"))
         self.stream = EventStream(
-            self.name, store, market, clock=clock, tick=tick, listed=lambda: market.followed
+            self.name,
+            store,
+            market,
+            clock=clock,
+            tick=seconds(pace.tick),
+            listed=lambda: market.followed,
         )
         self.watch.announce = lambda text: self.stream.announce(FrameType.CONNECTION, text)
 
@@ -311,18 +308,19 @@ class LiveProvider(AccountViews):
         order = await self._until(order_id, lambda found: found.status is not OrderStatus.PENDING)
         if order.status not in ENDED and self._executes_at_once(order):
             order = await self._until(
-                order_id, lambda found: found.status in ENDED, EXECUTION_SECONDS
+                order_id, lambda found: found.status in ENDED, self._live.pace.execution
             )
         if order.status is OrderStatus.REJECTED:
             raise failures.get(order_id) or rejection(order)
         return order
 
     async def _until(
-        self, order_id: str, reached: Callable[[Order], bool], seconds: float = ANSWER_SECONDS
+        self, order_id: str, reached: Callable[[Order], bool], at_most: float | None = None
     ) -> Order:
         """The order once it has come that far, or as it is when the time to answer is over."""
-        deadline = self._monotonic() + seconds
-        ask_at = self._monotonic() + POLL_AFTER
+        pace = self._live.pace
+        deadline = self._monotonic() + (pace.answer if at_most is None else at_most)
+        ask_at = self._monotonic() + pace.poll
         while True:
             order = await self._live.order(order_id)
             if order is None:
@@ -330,9 +328,9 @@ class LiveProvider(AccountViews):
             now = self._monotonic()
             if reached(order) or now >= deadline:
                 return order
-            await self._live.moved(min(LOOK_SECONDS, deadline - now))
+            await self._live.moved(min(pace.look, deadline - now))
             if self._monotonic() >= ask_at:
-                ask_at += POLL_AFTER
+                ask_at += pace.poll
                 await self.watch.ask_about(order_id)
 
     def _executes_at_once(self, order: Order) -> bool:

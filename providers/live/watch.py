@@ -17,6 +17,7 @@ from providers.exchange.frames import broker_connection
 from providers.exchange.store import Lease, LeaseLost, SharedStore
 from providers.live.account import LiveAccount
 from providers.live.courier import Courier
+from providers.live.pace import seconds
 from providers.live.reconcile import Reconciler
 from providers.live.slips import LIVE, Slip, Stage, decoded
 from providers.live.venue import Connection, Report
@@ -26,16 +27,6 @@ log = logging.getLogger(__name__)
 
 LEASE: Final = "venue"
 TTL: Final = timedelta(seconds=10)
-TICK_SECONDS: Final = 0.5
-RECONCILE_EVERY: Final = timedelta(seconds=60)
-RETRY_AFTER: Final = timedelta(seconds=2)
-"""After a comparison that failed, or found both sides different."""
-OVERDUE: Final = {
-    Stage.SENDING: timedelta(seconds=15),
-    Stage.CHANGING: timedelta(seconds=15),
-    Stage.CANCELLING: timedelta(seconds=2),
-}
-"""How long a slip may be under way before it is asked for."""
 
 FAILURES = (ProviderUnavailable, ProviderError, RateLimited)
 
@@ -82,6 +73,10 @@ class Watch:
         if quote.symbol in self._account.watched:
             self._quoted.set()
 
+    def look_soon(self) -> None:
+        """Compare both sides with the next turn."""
+        self._next_look = self._account.clock()
+
     async def ask_about(self, order_id: str) -> None:
         """Ask the venue for the tickets of an order that somebody waits for."""
         for slip in await self._slips():
@@ -90,7 +85,7 @@ class Watch:
 
     async def _lead(self) -> None:
         while True:
-            await asyncio.sleep(TICK_SECONDS)
+            await asyncio.sleep(self._account.pace.turn)
             await self._turn()
 
     async def _turn(self) -> None:
@@ -128,18 +123,23 @@ class Watch:
 
     async def _look(self) -> None:
         """Ask for what is overdue, do what is due, and compare both sides now and then."""
-        now = self._account.clock()
+        now, pace = self._account.clock(), self._account.pace
         for slip in await self._slips():
-            overdue = OVERDUE.get(slip.stage)
-            if overdue is not None and now - slip.since > overdue:
+            if slip.stage is not Stage.WORKING and now - slip.since > self._overdue(slip):
                 await self._settle(slip)
         if now >= self._next_look:
             agreed = await self._reconciler.compare()
             self.ready = True
             self.last_heard = self._account.clock()
-            self._next_look = now + (RECONCILE_EVERY if agreed else RETRY_AFTER)
+            self._next_look = now + seconds(pace.compare if agreed else pace.compare_again)
         if self.ready:
             await self._courier.work()
+
+    def _overdue(self, slip: Slip) -> timedelta:
+        """How long a slip may be under way before it is asked for."""
+        pace = self._account.pace
+        cancels = slip.stage is Stage.CANCELLING
+        return seconds(pace.overdue_cancel if cancels else pace.overdue)
 
     async def _settle(self, slip: Slip) -> None:
         if slip.stage is Stage.CHANGING:
