@@ -79,7 +79,8 @@ _REASONS: Final[Mapping[RejectReason, str]] = {
         AccountIsTradeRestricted ActiveFollowerCannotCancelOrderManually
         ActiveFollowerCannotChangeOrderManually ActiveFollowerCannotDoManualTrade
         AlgoOrderErrorInParameterValue AlgoOrderIllegalAssetType AlgoOrderIllegalDurationType
-        AlgoOrderMissingMandatoryParameter AlgoOrderTimeBeforeExchangeOpen AllocationKeyNotFound
+        AlgoOrderMissingMandatoryParameter AlgoOrderTimeBeforeExchangeOpen
+        AllocationKeyDoesNotMatchAccount AllocationKeyNotFound InSufficientOrderLegsSpecified
         AllocationKeyPercentDoesNotSumToOneHundred BrokerOption ClientCannotCancelMarketExpiryOrder
         ClientCannotCancelStopOutOrder ClientCannotChangeAllocatedOrder
         ClientNotEnabledForExtendedTradingHours ClmDataFeedClientExceptionCommissionRuleMissing

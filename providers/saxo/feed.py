@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import aclosing
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from providers.base import BarQuery, Instrument
@@ -123,6 +124,15 @@ def quotes_of(body: Body, names: Mapping[int, str], provider: str) -> list[Quote
     return [] if found is None else [found]
 
 
+@dataclass(slots=True)
+class Subscribed:
+    """A subscription to prices, and what it has told of each Uic."""
+
+    reference: str
+    uics: str
+    state: dict[int, Body] = field(default_factory=dict)
+
+
 class PriceSession:
     """One connection's worth of prices: a subscription for each asset type that is wanted."""
 
@@ -132,57 +142,66 @@ class PriceSession:
         self._url = url
         self._name = name
         self._symbols: frozenset[str] = frozenset()
-        self._references: dict[str, str] = {}  # by asset type
-        self._states: dict[str, dict[int, Body]] = {}  # by reference, then by Uic
+        self._subscribed: dict[str, Subscribed] = {}  # by asset type
         self._names: dict[int, str] = {}
 
     async def quotes(self, wanted: Wanted) -> AsyncGenerator[Quote | Connection, None]:
         """See `reconnecting`. Raises what the connection and the calls raise."""
         async with opened(self._client, self._url) as channel:
-            for quote in await self._choose(channel, wanted.symbols):
-                yield quote
+            snapshots = await self._choose(channel, wanted.symbols)
             yield Connection(up=True)
+            for quote in snapshots:
+                yield quote
             async with aclosing(channel.frames()) as told:
                 async for frame in told:
                     if wanted.symbols != self._symbols:
                         for quote in await self._choose(channel, wanted.symbols):
                             yield quote
-                    if frame is not None and frame.reference in self._states:
+                    if frame is not None:
                         for quote in self._take(frame.reference, rows(frame.payload)):
                             yield quote
 
     async def _choose(self, channel: Channel, symbols: frozenset[str]) -> list[Quote]:
-        """Subscribe to these and no others; answers the quotes of the snapshots."""
+        """Subscribe to these and no others; answers the quotes of the new snapshots."""
         groups = await by_kind(self._catalog, sorted(symbols))
         found: list[Quote] = []
-        for asset_type in sorted(self._references.keys() | groups.keys()):
+        for asset_type in sorted(self._subscribed.keys() | groups.keys()):
             group = groups.get(asset_type, [])
-            uics = ",".join(str(each.uic) for each in group)
-            old = self._references.pop(asset_type, None)
-            self._states.pop(old or "", None)
-            if not group:
-                if old is not None:
-                    await channel.unsubscribe(PRICE_SUBSCRIPTIONS, old)
-                continue
             self._names |= {each.uic: each.symbol for each in group}
-            arguments = {
-                "Uics": uics,
-                "AssetType": asset_type,
-                "FieldGroups": PRICE_FIELDS.split(","),
-            }
-            reference, snapshot = await channel.subscribe(
-                PRICE_SUBSCRIPTIONS, arguments, instead_of=old
-            )
-            self._references[asset_type] = reference
-            self._states[reference] = {}
-            found += self._take(reference, snapshot)
+            uics = ",".join(str(each.uic) for each in group)
+            old = self._subscribed.get(asset_type)
+            if old is None or old.uics != uics:
+                found += await self._renew(channel, asset_type, uics, old)
         self._symbols = symbols
         return found
 
+    async def _renew(
+        self, channel: Channel, asset_type: str, uics: str, old: Subscribed | None
+    ) -> list[Quote]:
+        """One subscription in place of another; none where there are no instruments."""
+        if not uics:
+            if old is not None:
+                await channel.unsubscribe(PRICE_SUBSCRIPTIONS, old.reference)
+                del self._subscribed[asset_type]
+            return []
+        arguments = {
+            "Uics": uics,
+            "AssetType": asset_type,
+            "FieldGroups": PRICE_FIELDS.split(","),
+        }
+        reference, snapshot = await channel.subscribe(
+            PRICE_SUBSCRIPTIONS, arguments, instead_of=old.reference if old else None
+        )
+        self._subscribed[asset_type] = Subscribed(reference, uics)
+        return self._take(reference, snapshot)
+
     def _take(self, reference: str, deltas: Iterable[Body]) -> list[Quote]:
-        """The quotes that these deltas make of what was told before."""
-        state = self._states[reference]
-        found: list[Quote] = []
+        """The quotes that these deltas make of what was told before; none of old subscriptions."""
+        mine = (each for each in self._subscribed.values() if each.reference == reference)
+        subscribed = next(mine, None)
+        if subscribed is None:
+            return []
+        state, found = subscribed.state, []
         for delta in deltas:
             with reading("a price"):
                 uic = int(delta["Uic"])
