@@ -28,9 +28,13 @@ TOP_LEVEL = {
     "scripts",
     "tests",
 }
+VENUES = ("alpaca", "binance", "ccxt", "massive", "oanda", "saxo")
 ROOMS = {
     "handlers": {"backtest"},
-    "providers": {"backtest", "engine", "exchange", "market_data", "paper", "store", "streaming"},
+    "providers": {
+        *("backtest", "engine", "exchange", "live", "market_data", "paper", "store", "streaming"),
+        *VENUES,
+    },
     "contract_tests": {
         *("commands", "fuzzing", "laboratory", "mutants", "reports"),
         *("requirements", "running", "suite_tests", "toolkit", "wire"),
@@ -40,6 +44,12 @@ ROOMS = {
 VALUES = ("providers.models", "providers.values", "providers.errors")
 PORTS = ("providers.base", "providers.breakers", *VALUES)
 EXCHANGE = ("providers.exchange", "providers.engine", *PORTS)
+VENUE_PORTS = (
+    *(f"providers.live.{module}" for module in ("http", "reconnecting", "settings", "symbols")),
+    "providers.live.venue",
+    *PORTS,
+)
+"""What a venue may know: the ports that it implements, and how we talk to it; no other venue."""
 WIRE = ("contract_tests.wire", "contract_tests.spec")
 TOOLKIT = ("contract_tests.toolkit", *WIRE)
 SHIPPED = (
@@ -65,6 +75,8 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "providers.exchange": EXCHANGE,
     "providers.store": ("providers.store", *EXCHANGE),
     "providers.streaming": ("providers.streaming", *EXCHANGE),
+    "providers.live": ("providers.live", "providers.streaming", *EXCHANGE),
+    **{f"providers.{venue}": (f"providers.{venue}", *VENUE_PORTS) for venue in VENUES},
     "providers.paper": ("providers.paper", "providers.streaming", *EXCHANGE),
     "providers.backtest": (
         "providers.backtest",
@@ -92,7 +104,7 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
 
 @dataclass(frozen=True)
 class Import:
-    """`module` imports `target`, at import time or (`lazily`) inside a function."""
+    """`module` imports `target`, at import time or (`lazily`) inside a function or for types."""
 
     module: str
     target: str
@@ -109,11 +121,16 @@ def module_name(path: Path) -> str:
 
 def imports(path: Path) -> Iterator[Import]:
     tree = ast.parse(path.read_text())
-    functions = [node for node in ast.walk(tree) if isinstance(node, FUNCTION)]
+    functions = [node for node in ast.walk(tree) if isinstance(node, FUNCTION) or for_types(node)]
     lazy = {id(inner) for function in functions for inner in ast.walk(function)}
     for node in ast.walk(tree):
         for target in targets(node):
             yield Import(module_name(path), target, lazily=id(node) in lazy)
+
+
+def for_types(node: ast.AST) -> bool:
+    """Whether it is an `if TYPE_CHECKING:`, which imports nothing when the program runs."""
+    return isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"
 
 
 def targets(node: ast.AST) -> list[str]:

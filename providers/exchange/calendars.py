@@ -35,6 +35,11 @@ def calendar_for(asset_class: AssetClass, now: datetime) -> ExchangeCalendar | N
     return calendar if calendar and calendar.covers(now) else None
 
 
+def warm() -> None:
+    """Load what takes seconds to load, so that the first order that needs it does not wait."""
+    new_york()
+
+
 class ExchangeCalendar:
     """The openings and closings of one exchange, as far as its calendar reaches."""
 

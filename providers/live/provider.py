@@ -12,6 +12,7 @@ start, after each gap of the stream, and once a minute.
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from datetime import datetime
@@ -33,6 +34,7 @@ from providers.errors import (
     TradingError,
     UnsupportedOperation,
 )
+from providers.exchange import calendars
 from providers.exchange.fingerprint import fingerprint
 from providers.exchange.log import LoggedStore
 from providers.exchange.views import AccountViews
@@ -47,6 +49,7 @@ from providers.live.slips import Slip
 from providers.live.venue import Venue
 from providers.live.watch import Watch
 from providers.models import (
+    AssetClass,
     CancelAllResult,
     CancelOrderResult,
     Capabilities,
@@ -104,6 +107,7 @@ class LiveProvider(AccountViews):
             tick=seconds(pace.tick),
             listed=lambda: market.followed,
         )
+        self._warming: asyncio.Task[None] | None = None
         self.watch.announce = lambda text: self.stream.announce(FrameType.CONNECTION, text)
 
     async def start(self) -> None:
@@ -111,8 +115,12 @@ class LiveProvider(AccountViews):
         await self._venue.start()
         await self._market.start()
         await self.watch.start()
+        if AssetClass.STOCK in self._venue.traits.orders:
+            self._warming = asyncio.create_task(asyncio.to_thread(calendars.warm))
 
     async def stop(self) -> None:
+        if self._warming is not None:
+            await self._warming
         await self.stream.stop()
         await self.watch.stop()
         await self._market.stop()

@@ -109,6 +109,7 @@ class MarketClock:
         lease = self._lease
         if lease is None:
             raise LeaseLost
+        await self._market.prepare(await self._store.read(_symbols))
         matches, risky = await self._store.read(self._touched)
         orders = _by_account(matches).items()
         await _all(partial(self._exchange.advance, *each, lease) for each in orders)
@@ -120,7 +121,8 @@ class MarketClock:
         now = self._clock()
         matches = reader.expired(now) + reader.pending(now - self._latency, now + BURST)
         for symbol in reader.working_symbols():
-            with suppress(SymbolNotFound):  # not listed any more: nothing there can trade
+            # Not listed any more, or without a quote yet: nothing there can trade.
+            with suppress(SymbolNotFound, ProviderUnavailable):
                 quote = self._market.quote(symbol, now)
                 matches += reader.triggered(symbol, quote.bid, quote.ask)
         leveraged = (reader.holdings(account) for account in reader.leveraged_accounts())
@@ -129,6 +131,13 @@ class MarketClock:
     def _until_next_tick(self) -> float:
         """Seconds until quotes change next."""
         return ((EPOCH - self._clock()) % self._interval).total_seconds()
+
+
+def _symbols(reader: Reader) -> set[str]:
+    """The symbols whose quotes a tick wants."""
+    held = (reader.holdings(account) for account in reader.leveraged_accounts())
+    positions = (position.symbol for state in held for position in state.positions.values())
+    return {*reader.working_symbols(), *positions}
 
 
 async def _all(works: Iterable[Callable[[], Awaitable[None]]]) -> None:
