@@ -47,6 +47,18 @@ async def test_a_market_order_fills_at_once(
     assert asked == answered
 
 
+async def test_a_market_order_for_more_than_is_offered(venue: OandaVenue) -> None:
+    """FOK fills nothing; IOC what there is, and the rest is cancelled."""
+    large = Decimal(5_000_000)
+    nothing = await venue.submit(ticket(quantity=large, time_in_force=TimeInForce.FOK))
+    partly = ticket(quantity=large, time_in_force=TimeInForce.IOC)
+    told = await venue.submit(partly)
+    assert (nothing.progress, nothing.filled) == (Progress.CANCELLED, Decimal(0))
+    assert told.progress is Progress.CANCELLED
+    assert 0 < told.filled < large
+    assert await venue.find(partly) == told
+
+
 @pytest.mark.parametrize("time_in_force", [TimeInForce.GTC, TimeInForce.DAY])
 async def test_a_resting_limit_works(venue: OandaVenue, time_in_force: TimeInForce) -> None:
     order = limit(LOW, time_in_force=time_in_force)
