@@ -37,9 +37,9 @@ NATIVE: Final[Mapping[OrderType, tuple[str, frozenset[TimeInForce]]]] = {
         "LIMIT",
         frozenset({TimeInForce.GTC, TimeInForce.IOC, TimeInForce.FOK}),
     ),
-    # A market order takes no timeInForce: it meets the whole book at once, and of what the book
-    # does not have the rest expires.
-    OrderType.MARKET: ("MARKET", frozenset({TimeInForce.GTC, TimeInForce.IOC})),
+    # A market order takes no timeInForce. It meets the whole book at once, far beyond the size that
+    # a quote shows; only where the book ends does the rest expire.
+    OrderType.MARKET: ("MARKET", frozenset({TimeInForce.GTC})),
     OrderType.STOP: ("STOP_LOSS", frozenset({TimeInForce.GTC})),
     OrderType.STOP_LIMIT: ("STOP_LOSS_LIMIT", frozenset({TimeInForce.GTC})),
 }

@@ -81,6 +81,10 @@ class Desk:
 
     It is taken from what is received: of the base asset on buys, of the quote asset on sells;
     with a `fee_asset` always in that one, as in BNB.
+
+    The exchange inside shows the best price only, so that the deeper levels of the book come with
+    the next quotes: a large market order takes a moment. Where `shallow` is set there are none, and
+    what the best price does not have of it expires.
     """
 
     def __init__(
@@ -93,6 +97,7 @@ class Desk:
     ) -> None:
         self.backing = backing
         self.fee = fee
+        self.shallow = False
         self._fee_asset = fee_asset
         self._initial = initial
         self.placed: list[Placed] = []
@@ -249,9 +254,7 @@ class Desk:
             raise Refusal(-2010, REFUSED[RejectReason.INSUFFICIENT_BALANCE])
 
     async def _submit(self, placed: Placed) -> None:
-        # The book is no deeper than the best price here: of a market order the rest expires, as
-        # it does at the venue where the whole book has no more.
-        immediate = placed.kind == "MARKET"
+        immediate = placed.kind == "MARKET" and self.shallow
         request = OrderRequest(
             symbol=placed.pair.behind,
             side=Side(placed.side),

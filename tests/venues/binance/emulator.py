@@ -8,7 +8,8 @@
 Of the venue's paths it has those that the adapter uses. `BTC/USD` inside is BTCUSDT here.
 
 Where it differs from the venue: stops trigger on the bid and the ask rather than on the last
-trade, and of one that has triggered what the best price does not have waits for the next quote.
+trade, and what the best price does not have of an order comes with the next quotes rather than
+from deeper levels of the book.
 """
 
 from __future__ import annotations

@@ -279,14 +279,6 @@ QUERIES: list[tuple[dict[str, Any], dict[str, str]]] = [
     ),
     ({"order_type": OrderType.MARKET, "limit_price": None}, {"type": "MARKET"}),
     (
-        {
-            "order_type": OrderType.MARKET,
-            "limit_price": None,
-            "time_in_force": TimeInForce.IOC,
-        },
-        {"type": "MARKET"},
-    ),
-    (
         {"order_type": OrderType.STOP, "limit_price": None, "stop_price": Decimal("0.1")},
         {"type": "STOP_LOSS", "stopPrice": "0.1"},
     ),
