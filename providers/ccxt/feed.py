@@ -157,18 +157,17 @@ class CcxtFeed:
 
     # The stream of quotes
 
-    async def stream(self, wanted: Wanted) -> AsyncIterator[Quote | Connection]:
-        async for told in reconnecting(self.name, lambda: self._session(wanted)):
-            yield told
+    def stream(self, wanted: Wanted) -> AsyncIterator[Quote | Connection]:
+        return reconnecting(self.name, lambda: self._session(wanted))
 
     async def _session(self, wanted: Wanted) -> AsyncGenerator[Quote | Connection, None]:
         """One connection. The first quotes are asked for, which shows that it is up."""
         chosen = wanted.symbols
         first = await self.quotes(chosen)
         yield Connection(up=True)
-        last: dict[str, tuple[object, ...]] = {}
         for quote in first:
             yield quote
+        last: dict[str, Quote] = {}
         changing = asyncio.create_task(wanted.change(), name="ccxt-wanted")
         try:
             while True:
@@ -176,8 +175,8 @@ class CcxtFeed:
                     chosen = changing.result()
                     changing = asyncio.create_task(wanted.change(), name="ccxt-wanted")
                 for quote in await self._next(chosen & self._instruments.keys(), changing):
-                    if last.get(quote.symbol) != (told := tuple(quote.model_dump().values())):
-                        last[quote.symbol] = told
+                    if last.get(quote.symbol) != quote:
+                        last[quote.symbol] = quote
                         yield quote
         finally:
             changing.cancel()
@@ -205,13 +204,26 @@ class CcxtFeed:
                 return ()
             raise ProviderUnavailable("the stream of quotes has ended")
         telling.result()
-        return self._kept(kept, symbols)
+        if found := self._kept(kept, symbols):
+            return found
+        # A stream of tickers without bids and asks only says that it is time to ask.
+        await asyncio.sleep(self._settings.poll_interval)
+        return await self.quotes(symbols)
 
     def _kept(self, name: str, symbols: Iterable[str]) -> Sequence[Quote]:
-        """What the stream has told last: of several tickers at once, ccxt gives out only one."""
+        """What the stream has told last: of several tickers at once, ccxt gives out only one.
+
+        One that bears no time has that of when it was first seen here.
+        """
         tickers, now = getattr(self._client.library, name), datetime.now(UTC)
-        told = (parse.quote(tickers[each], self.name, now) for each in symbols if each in tickers)
-        return [each for each in told if each is not None]
+        told = []
+        for symbol in symbols:
+            ticker = tickers.get(symbol)
+            if ticker is not None and ticker.get("timestamp") is None:
+                ticker["timestamp"] = parse.milliseconds(now)
+            quote = None if ticker is None else parse.quote(ticker, self.name, now)
+            told += [] if quote is None else [quote]
+        return told
 
 
 def up(at: datetime, span: timedelta) -> datetime:

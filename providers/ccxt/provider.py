@@ -208,9 +208,8 @@ class CcxtVenue:
         else:
             await self._client.read("fetch_ticker", min(self._instruments))
 
-    async def updates(self) -> AsyncIterator[Update]:
-        async for update in reconnecting(self.name, self._watch.session):
-            yield update
+    def updates(self) -> AsyncIterator[Update]:
+        return reconnecting(self.name, self._watch.session)
 
     def _told(self) -> Any:
         """What waits for the exchange's stream of orders to tell something, if it has one."""

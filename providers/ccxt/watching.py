@@ -63,20 +63,18 @@ class Watch:
         Raises ProviderUnavailable and whatever the exchange is not reached with.
         """
         async with self._listening() as listener:
-            first = [each async for each in self._changes()]
+            seen = await self._seen()
             yield Connection(up=True)
-            for report in first:
+            for report in filter(self._news, seen):
                 yield report
             wait = self._interval
             while True:
                 nudged = await self._nudged(wait)
                 if listener is not None and listener.done():
                     ended(listener)
-                told = False
-                async for report in self._changes():
-                    told = True
+                for report in filter(self._news, await self._seen()):
                     yield report
-                quiet = not (nudged or told or listener is None)
+                quiet = listener is not None and not nudged
                 wait = min(2 * wait, LONGEST_SILENCE) if quiet else self._interval
 
     @contextlib.asynccontextmanager
@@ -106,21 +104,16 @@ class Watch:
             return False
         return True
 
-    async def _changes(self) -> AsyncIterator[Report]:
-        """The orders that stand otherwise than was told, as they stand now."""
+    async def _seen(self) -> list[Report]:
+        """How all orders stand that are open or were when they were last seen."""
         self._nudge.clear()
-        seen = set()
-        for report in await self._orders.open_orders():
-            seen.add(report.venue_id)
-            if self._note(report):
-                yield report
-        for venue_id in [each for each in self._last if each not in seen]:
-            report = await self._orders.look(self._last[venue_id])
-            if self._note(report):
-                yield report
+        seen = list(await self._orders.open_orders())
+        still_open = {report.venue_id for report in seen}
+        others = [last for venue_id, last in self._last.items() if venue_id not in still_open]
+        return seen + [await self._orders.look(last) for last in others]
 
-    def _note(self, report: Report) -> bool:
-        """Whether a report tells anything new."""
+    def _news(self, report: Report) -> bool:
+        """Whether a report tells anything that was not told; it counts as told from now on."""
         last = self._last.get(report.venue_id)
         fresh = report.venue_id in self._fresh
         self._fresh.discard(report.venue_id)

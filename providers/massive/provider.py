@@ -100,9 +100,8 @@ class MassiveFeed:
                 break
         return chosen(joined(reversed(found), window), query, window, at)[-query.limit :]
 
-    async def stream(self, wanted: Wanted) -> AsyncIterator[Quote | Connection]:
-        async for told in reconnecting(self.name, lambda: self._session(wanted)):
-            yield told
+    def stream(self, wanted: Wanted) -> AsyncIterator[Quote | Connection]:
+        return reconnecting(self.name, lambda: self._session(wanted))
 
     async def _session(self, wanted: Wanted) -> AsyncGenerator[Quote | Connection, None]:
         """One connection to each kind of instrument that is wanted; all end with any of them."""

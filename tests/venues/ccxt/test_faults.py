@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from decimal import Decimal
+
 import pytest
 
 from providers.ccxt.provider import CcxtVenue
 from providers.errors import ProviderUnavailable, RateLimited
-from providers.live.venue import Unanswered
+from providers.live.venue import Progress, Ticket, Unanswered
 from tests.venues.ccxt.emulator import EmulatedExchange
-from tests.venues.ccxt.tickets import resting
-from tests.venues.faults import Odds
+from tests.venues.ccxt.tickets import ended, resting
+from tests.venues.ccxt.tickets import ticket as bought
+from tests.venues.faults import STORM, Odds
 
 
 def sent(coinbase: EmulatedExchange, method: str) -> int:
@@ -96,3 +100,33 @@ async def test_reads_give_up(coinbase: EmulatedExchange, venue: CcxtVenue) -> No
     with pytest.raises(ProviderUnavailable):
         await venue.funds()
     assert 3 == len(coinbase.exchange.requests) - before
+
+
+async def placed(venue: CcxtVenue, ticket: Ticket) -> None:
+    """Send a ticket until it is known to be there: the rule that client ids are for."""
+    in_doubt = False
+    while True:
+        try:
+            if in_doubt and await venue.find(ticket) is not None:
+                return
+            in_doubt = True
+            await venue.submit(ticket)
+        except ProviderUnavailable:
+            continue
+        return
+
+
+async def test_a_storm(coinbase: EmulatedExchange, venue: CcxtVenue) -> None:
+    """Whatever goes wrong, each order is placed exactly once, and all fills are told."""
+    coinbase.faults.odds = replace(STORM, limited=0, failed=0.15, cut=0.15, refused=0.15)
+    tickets = [bought(quantity=Decimal("0.5")) for _ in range(15)]
+    for each in tickets:
+        await placed(venue, each)
+    coinbase.faults.calm()
+    for each in tickets:
+        assert Progress.FILLED is (await ended(venue, each)).progress
+    (held,) = await venue.holdings()
+    assert Decimal("0.5") * 15 == held.quantity
+    fills = [fill for each in tickets for fill in await venue.executions(each) or ()]
+    cost = sum(each.quantity * each.price + each.commission for each in fills)
+    assert 1_000_000 - cost == (await venue.funds()).money
