@@ -16,6 +16,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
 from typing import Final, TypeVar
+from uuid import UUID
 
 from providers.base import Clock, IdSource
 from providers.engine.book import end
@@ -81,7 +82,17 @@ class Books:
     def turn(self) -> Turn:
         return Turn(self.session.state, self.world)
 
-    def enter(self, turn: Turn) -> None:
+    def forms(id: str) -> tuple[str, ...]:
+    """An id as it is, and as the venues want it that take letters and digits only, or a UUID."""
+    plain = id.rpartition("_")[2]
+    try:
+        return id, plain, str(UUID(plain))
+    except ValueError:
+        return id, plain
+
+
+def enter(
+self, turn: Turn) -> None:
         """Write what the turn has decided."""
         self.emit(turn.decision(None))
 
@@ -267,7 +278,7 @@ class LiveAccount:
                 restore=taken_restore(books, step.order.id),
             )
         elif isinstance(step, Amend):
-            ticket = replace(step.ticket, client_id=self.ids("tkt"))
+            ticket = replace(step.ticket, client_id=self.new_client_id())
             slip = step.slip.at(Stage.CHANGING, now, changed=ticket)
         else:
             order = books.state.orders.get(step.slip.order_id)
@@ -275,14 +286,19 @@ class LiveAccount:
             slip = step.slip.at(Stage.CANCELLING, now, withdrawn=lives)
         return books.slips.put(slip)
 
+    def new_client_id(self) -> str:
+        """A new id that the venue takes as a client's own."""
+        pattern = self.venue.traits.client_ids
+        return next(each for each in forms(self.ids("tkt")) if re.fullmatch(pattern, each))
+
     def _client_id(self, books: Books, order: Order) -> str:
         """The client's own id where the venue takes it and has not had it; else one of ours."""
-        theirs = order.client_order_id
-        fits = theirs is not None and re.fullmatch(self.venue.traits.client_ids, theirs)
-        for each in (theirs if fits else None, order.id):
-            if each is not None and books.slips.known(each, None) is None:
+        for each in (order.client_order_id, *forms(order.id), *forms(self.ids("tkt"))):
+            if each is None or not re.fullmatch(self.venue.traits.client_ids, each):
+                continue
+            if books.slips.known(each, None) is None:
                 return each
-        return self.ids("tkt")
+        raise LookupError(f"no id of ours fits {self.venue.traits.client_ids}")
 
 
 def enter(books: Books, report: Report, asked: datetime | None) -> tuple[str, TradingError] | None:

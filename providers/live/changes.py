@@ -98,7 +98,7 @@ class Change:
             return slip.at(Stage.CANCELLING, now, withdrawn=True, change=wanted)
         ticket = replace(
             amended(slip, wish.ticket, self.account.venue.traits.amends),
-            client_id=self.account.ids("tkt"),
+            client_id=self.account.new_client_id(),
         )
         return slip.at(Stage.CHANGING, now, changed=ticket, change=wanted)
 

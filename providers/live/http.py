@@ -11,6 +11,7 @@ Logged are the venue's name, the method and the path without its query; never a 
 from __future__ import annotations
 
 import logging
+import random
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -21,7 +22,7 @@ from typing import Any, Final
 
 import httpx
 import simplejson
-from httpx_retries import Retry, RetryTransport
+from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, stop_after_attempt
 
 from providers.errors import ProviderError, ProviderUnavailable, RateLimited
 from providers.live.venue import Unanswered
@@ -32,6 +33,7 @@ TIMEOUT: Final = httpx.Timeout(10.0, connect=5.0, pool=5.0)
 """Seconds; the whole of a command is given up on when the venue is silent for so long."""
 LIMITS: Final = httpx.Limits(max_connections=20, max_keepalive_connections=10)
 READ_ATTEMPTS: Final = 3
+FIRST_WAIT: Final = 0.2
 LONGEST_WAIT: Final = 5.0
 """Seconds: a read waits no longer for its next attempt, whatever Retry-After says."""
 
@@ -81,20 +83,12 @@ class Http:
         self.health = Health()
         self._name = name
         self._observe = observe
-        retry = Retry(
-            total=READ_ATTEMPTS - 1,
-            allowed_methods=["GET"],
-            backoff_factor=0.2,
-            backoff_jitter=1.0,
-            max_backoff_wait=LONGEST_WAIT,
-            respect_retry_after_header=True,
-        )
         self._client = httpx.AsyncClient(
             base_url=base_url,
             auth=auth,
             headers=dict(headers or {}),
             timeout=timeout or TIMEOUT,
-            transport=RetryTransport(httpx.AsyncHTTPTransport(limits=LIMITS), retry=retry),
+            limits=LIMITS,
             trust_env=False,
         )
 
@@ -105,6 +99,19 @@ class Http:
         self, path: str, query: Query | None = None, *, headers: Mapping[str, str] | None = None
     ) -> Answer:
         """Read. Raises ProviderUnavailable, RateLimited and ProviderError."""
+        attempts = AsyncRetrying(
+            stop=stop_after_attempt(READ_ATTEMPTS),
+            wait=wait_for,
+            retry=retry_if_exception_type((ProviderUnavailable, RateLimited)),
+            reraise=True,
+        )
+        answer: Answer = await attempts(self._read, path, query, headers)
+        return answer
+
+    async def _read(
+        self, path: str, query: Query | None, headers: Mapping[str, str] | None
+    ) -> Answer:
+        """Read once."""
         try:
             answer = await self._request("GET", path, query=query, headers=headers)
         except httpx.HTTPError as error:
@@ -112,7 +119,9 @@ class Http:
             raise ProviderUnavailable(f"{self._name} cannot be reached") from error
         if answer.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
             log.warning("%s: GET %s: status %d", self._name, path, answer.status)
-            raise ProviderUnavailable(f"{self._name} fails: it answered {answer.status}")
+            wait = retry_after(answer.headers)
+            message = f"{self._name} fails: it answered {answer.status}"
+            raise ProviderUnavailable(message, retry_after=wait)
         return answer
 
     async def send(
@@ -182,6 +191,17 @@ class Http:
             if not response.is_success:
                 return None  # a proxy's page; the status says enough
             raise ProviderError(f"{self._name} answered what is not JSON") from error
+
+
+def wait_for(state: RetryCallState) -> float:
+    """Seconds before the next attempt at a read: what the venue asked for if it is short, else
+    anything up to a bound that doubles.
+    """
+    error = state.outcome.exception() if state.outcome else None
+    asked = error.retry_after if isinstance(error, RateLimited) else 0
+    if asked > LONGEST_WAIT:
+        return 0.0  # it will be refused again, and that is the answer
+    return max(asked, random.uniform(0, FIRST_WAIT * 2.0**state.attempt_number))  # noqa: S311
 
 
 def retry_after(headers: Mapping[str, str], default: int = 1) -> int:
