@@ -82,17 +82,7 @@ class Books:
     def turn(self) -> Turn:
         return Turn(self.session.state, self.world)
 
-    def forms(id: str) -> tuple[str, ...]:
-    """An id as it is, and as the venues want it that take letters and digits only, or a UUID."""
-    plain = id.rpartition("_")[2]
-    try:
-        return id, plain, str(UUID(plain))
-    except ValueError:
-        return id, plain
-
-
-def enter(
-self, turn: Turn) -> None:
+    def enter(self, turn: Turn) -> None:
         """Write what the turn has decided."""
         self.emit(turn.decision(None))
 
@@ -299,6 +289,15 @@ class LiveAccount:
             if books.slips.known(each, None) is None:
                 return each
         raise LookupError(f"no id of ours fits {self.venue.traits.client_ids}")
+
+
+def forms(id: str) -> tuple[str, ...]:
+    """An id as it is, and as the venues want it that take letters and digits only, or a UUID."""
+    plain = id.rpartition("_")[2]
+    try:
+        return id, plain, str(UUID(plain))
+    except ValueError:
+        return id, plain
 
 
 def enter(books: Books, report: Report, asked: datetime | None) -> tuple[str, TradingError] | None:
