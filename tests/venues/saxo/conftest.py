@@ -16,8 +16,9 @@ from tests.venues.saxo.emulator import Rig, rigged
 @pytest.fixture
 async def rig(tmp_path: Path) -> AsyncIterator[Rig]:
     """Both sides held to the venue's documents, at the end."""
-    exchange = {"tick_interval": 0.1, "volatility": 5, "initial_balance": 100_000_000}
-    async with rigged(tmp_path, Faults(), **exchange) as running:
+    async with rigged(
+        tmp_path, Faults(), tick_interval=0.1, volatility=5, initial_balance=100_000_000
+    ) as running:
         yield running
         assert running.emulated.judge.violations == []
 

@@ -23,6 +23,7 @@ from providers.models import (
     Quote,
     RejectReason,
     Side,
+    TimeInForce,
 )
 from tests.venues.exchange import ACCOUNT, Backing
 from tests.venues.faults import Faults
@@ -241,10 +242,17 @@ def placeable(body: Body) -> tuple[Product, OrderRequest]:
         side=Side.BUY if body.get("BuySell") == "Buy" else Side.SELL,
         quantity=quantity,
         order_type=ORDER_TYPES[kind],
-        time_in_force=DURATIONS[duration],
+        time_in_force=duration_inside(kind, duration),
         **prices_of(body, ORDER_TYPES[kind]),
     )
     return product, request
+
+
+def duration_inside(kind: str, duration: str) -> TimeInForce:
+    """That of the order inside, where the market never closes: a Market needs no end of its day."""
+    wanted = DURATIONS[duration]
+    waits = kind == "Market" and wanted is TimeInForce.DAY
+    return TimeInForce.GTC if waits else wanted
 
 
 def prices_of(body: Body, kind: OrderType) -> dict[str, Any]:

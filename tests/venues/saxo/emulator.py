@@ -49,6 +49,9 @@ TOKEN = "eyJhbGciOiJFUzI1NiJ9.24-hours"
 APP_KEY, APP_SECRET = "1234-5678-9101", "abcdefghijkl"
 REFRESH_TOKEN = "first-refresh-token"
 
+SYMBOLS = "EURUSD,GBPUSD,USDJPY,AAPL:xnas,SPY:arcx"
+"""What our adapters learn at their start here; there are no yen inside."""
+
 HORIZONS = {
     1: Timeframe.M1,
     5: Timeframe.M5,
@@ -427,6 +430,7 @@ async def rigged(
 def settings_for(port: int, **changes: Any) -> SaxoSettings:
     usual: dict[str, Any] = {
         "access_token": SecretStr(TOKEN),
+        "symbols": SYMBOLS,
         "rest_url": f"http://127.0.0.1:{port}{BASE}",
         "stream_url": f"ws://127.0.0.1:{port}{STREAM}",
         "auth_url": f"http://127.0.0.1:{port}",

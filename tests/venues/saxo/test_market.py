@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 import pytest
+import pytest_asyncio
 
 from providers.base import BarQuery
 from providers.errors import SymbolNotFound
@@ -14,13 +16,36 @@ from providers.models import AssetClass, Quote, Timeframe
 from providers.saxo.client import PRICE_SUBSCRIPTIONS
 from providers.saxo.feed import SaxoFeed
 from providers.saxo.listings import MINUTES, floor
-from tests.venues.saxo.emulator import Rig
+from tests.venues.faults import Faults
+from tests.venues.saxo.emulator import Rig, rigged
 from tests.venues.saxo.toolkit import SYMBOL, Heard, listening, quote
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def rig(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Rig]:
+    """One for all: these tests only look."""
+    folder = tmp_path_factory.mktemp("market")
+    async with rigged(folder, Faults(), tick_interval=0.1, volatility=5) as running:
+        yield running
+        assert running.emulated.judge.violations == []
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def feed(rig: Rig) -> AsyncIterator[SaxoFeed]:
+    adapter = SaxoFeed(rig.settings)
+    try:
+        await adapter.start()
+        yield adapter
+    finally:
+        await adapter.stop()
 
 
 async def test_what_the_settings_list_is_known_from_the_start(feed: SaxoFeed) -> None:
     """Pairs, shares and exchange traded funds; what Saxo does not have is left out."""
-    assert {"EUR/USD", "GBP/USD", "AAPL", "MSFT", "SPY"} == feed.instruments.keys()
+    assert {"EUR/USD", "GBP/USD", "AAPL", "SPY"} <= feed.instruments.keys()
+    assert "USD/JPY" not in feed.instruments
     pair, fund = feed.instruments[SYMBOL], feed.instruments["SPY"]
     assert (AssetClass.FOREX, Decimal("0.00001"), "USD") == (
         pair.asset_class,
@@ -107,7 +132,7 @@ async def test_a_bar_that_has_not_closed_is_not_told(feed: SaxoFeed) -> None:
 
 
 def quoted(heard: Heard, symbol: str) -> list[Quote]:
-    return [e for e in heard.told if isinstance(e, Quote) and e.symbol == symbol]  # type: ignore[misc]
+    return [e for e in heard.told if isinstance(e, Quote) and e.symbol == symbol]
 
 
 async def test_a_stream_of_quotes(rig: Rig, feed: SaxoFeed) -> None:
@@ -119,7 +144,7 @@ async def test_a_stream_of_quotes(rig: Rig, feed: SaxoFeed) -> None:
         await heard.until(lambda h: len(quoted(h, SYMBOL)) > 2)
         wanted.choose([SYMBOL, "AAPL", "GBP/USD"])
         await heard.until(lambda h: len(quoted(h, "AAPL")) > 2 and len(quoted(h, "GBP/USD")) > 2)
-        assert 1 == rig.hub.replaced
+        assert rig.hub.replaced >= 1
         wanted.choose(["AAPL"])
         await heard.until(lambda _: len(rig.hub.references(PRICE_SUBSCRIPTIONS)) == 1)
         before = len(quoted(heard, "AAPL"))

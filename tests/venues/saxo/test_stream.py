@@ -12,6 +12,7 @@ from providers.live.venue import Connection, Progress
 from providers.saxo.frames import DISCONNECT, RESET
 from providers.saxo.orders import Followers, OpenOrders
 from providers.saxo.provider import SaxoVenue
+from providers.saxo.streams import DISABLED
 from tests.venues.saxo.emulator import Rig
 from tests.venues.saxo.test_tokens import login
 from tests.venues.saxo.toolkit import Heard, found, limit, listening, near, ticket
@@ -23,18 +24,13 @@ async def heard(venue: SaxoVenue) -> AsyncIterator[Heard]:
         yield told
 
 
-def tells(*wanted: Progress) -> set[Progress]:
-    return set(wanted)
-
-
-async def test_it_begins_with_a_connection(heard: Heard) -> None:
-    assert [Connection(up=True)] == heard.told
-
-
 async def test_an_order_that_rests_and_is_cancelled(
     rig: Rig, venue: SaxoVenue, heard: Heard
 ) -> None:
-    """It is told as working, as it is changed, and once it is gone as cancelled."""
+    """It begins with a connection; the order is told as working, as it is changed, and once it is
+    gone as cancelled.
+    """
+    assert [Connection(up=True)] == heard.told
     sent = limit(near(rig, "-0.1"))
     await venue.submit(sent)
     await heard.until(lambda h: bool(h.of(sent)))
@@ -76,13 +72,11 @@ async def test_what_is_open_already_is_told_at_first(rig: Rig, venue: SaxoVenue)
         assert [True] == heard.connections
 
 
-@pytest.mark.parametrize("what", [RESET, DISCONNECT, "SubscriptionPermanentlyDisabled"])
-async def test_it_comes_back_when_saxo_ends_it(
-    rig: Rig, venue: SaxoVenue, heard: Heard, what: str
-) -> None:
+async def test_it_comes_back_when_saxo_ends_it(rig: Rig, venue: SaxoVenue, heard: Heard) -> None:
     """After each control message that ends it there is a new connection, with new subscriptions."""
-    rig.hub.command(what)
-    await heard.until(lambda h: h.connections == [True, False, True])
+    for times, what in enumerate((RESET, DISCONNECT, DISABLED), start=1):
+        rig.hub.command(what)
+        await heard.until(lambda h, n=times: h.connections == [True, *[False, True] * n])  # type: ignore[misc]
     sent = limit(near(rig, "-0.1"))
     await venue.submit(sent)
     await heard.until(lambda h: bool(h.of(sent)))
