@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -99,7 +99,6 @@ class Deal:
     trade: Trade
     fee: Decimal = ZERO
     fee_asset: str = QUOTE_ASSET
-    paid: Decimal = field(default=ZERO)
 
 
 def status_of(placed: Placed, order: Order) -> str:
@@ -199,7 +198,7 @@ def execution_report(
 ) -> dict[str, Any]:
     """An event of the account's stream; a deal counts as told with it."""
     ended = kind == "CANCELED"
-    report = {
+    return {
         "e": "executionReport",
         "E": ms(at),
         "s": placed.pair.name,
@@ -233,8 +232,8 @@ def execution_report(
         "Y": eight(deal.trade.quantity * deal.trade.price if deal else ZERO),
         "Q": eight(ZERO),
         "V": "EXPIRE_MAKER",
+        **({"eR": "UNFILLED_IOC_QUANTITY_EXPIRED"} if kind == "EXPIRED" else {}),
     }
-    return report | ({"eR": "UNFILLED_IOC_QUANTITY_EXPIRED"} if kind == "EXPIRED" else {})
 
 
 def balances(held: Mapping[str, tuple[Decimal, Decimal]]) -> list[dict[str, str]]:

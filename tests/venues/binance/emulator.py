@@ -51,9 +51,9 @@ from tests.venues.exchange import backing
 from tests.venues.faults import Faults
 from tests.venues.serving import Judge, application, served
 
-KEY = "vmPUZE6mv9SD5VNHk4HlWFsOr6aKE2zvsw0MuIgwCIPy6utIco14y7Ju91duEh8A"
-SECRET = "NhqPtmdSJYdKjVHjA7PZj4Mge3R5YNiP1e3UZjInClVN65XAbvqqM6A7H5fATj0j"
-"""The pair that the venue's own documentation signs its examples with."""
+KEY = "emulated" * 8
+SECRET = "secretly" * 8
+"""As long as the venue's are."""
 
 MONDAY = EPOCH + timedelta(days=4)
 MOST_KLINES = 1000
