@@ -418,7 +418,8 @@ class Api:
         except NotExercised:
             # Orders that rest may bind the margin that an order needs; a close needs none.
             position = self.position(symbol)
-            handle = self.delete(f"/positions/{position['id']}", json={"quantity": amount}).ok()
+            left = plain(min(abs(quantity), dec(position["quantity"])))  # a part may have traded
+            handle = self.delete(f"/positions/{position['id']}", json={"quantity": left}).ok()
             self.settled(handle["id"])
 
 

@@ -197,22 +197,21 @@ class Ours:
     provider: LiveProvider | None = None
 
     async def start(self) -> LiveProvider:
-        store = open_store(
-            f"sqlite:///{self.path}", initial_balance=Decimal(0), synchronous="NORMAL"
-        )
-        provider = live_provider(
-            self.emulated.venue(), self.emulated.feed(), store, account=ACCOUNT, pace=QUICK
-        )
         while True:
+            store = open_store(
+                f"sqlite:///{self.path}", initial_balance=Decimal(0), synchronous="NORMAL"
+            )
+            provider = live_provider(
+                self.emulated.venue(), self.emulated.feed(), store, account=ACCOUNT, pace=QUICK
+            )
             try:
                 await provider.start()
             except TradingError:  # the venue fails just now, as it may at any start
                 await provider.stop()
                 await asyncio.sleep(0.01)
             else:
-                break
-        self.provider = provider
-        return provider
+                self.provider = provider
+                return provider
 
     async def die(self) -> None:
         """Everything that is under way ends where it is; only what is durable remains."""
