@@ -223,7 +223,6 @@ def execution_report(
         "N": deal.fee_asset if deal else None,
         "T": ms(at),
         "t": deal.number if deal else -1,
-        "I": 8641984,
         "w": kind == "NEW",
         "m": bool(deal and deal.trade.is_maker),
         "M": False,
