@@ -55,7 +55,7 @@ STATUSES: Final = {
 """Where there is no code, or one that is not known."""
 
 DUPLICATE: Final = re.compile(r"client[ _]order[ _]id must be unique", re.IGNORECASE)
-FORBIDDEN: Final = re.compile(r"^forbidden|not authorized|unauthorized", re.IGNORECASE)
+FORBIDDEN: Final = re.compile(r"^(forbidden|unauthorized)|request is not authorized", re.IGNORECASE)
 OVER: Final = re.compile(
     r"already (in|been)|already replaced|not open|not cancel"
     r"|replace order in (filled|canceled|expired|replaced|rejected|done_for_day|calculated)",

@@ -15,6 +15,9 @@ from tests.venues.alpaca.emulator import emulator
 from tests.venues.emulated import Emulated
 from tests.venues.faults import Faults
 
+BALANCE = 100_000_000
+"""So much that an order can be large enough to fill for long."""
+
 
 @pytest.fixture(scope="session", autouse=True)
 def history_read_once() -> Iterator[None]:
@@ -27,7 +30,8 @@ def history_read_once() -> Iterator[None]:
 @pytest.fixture
 async def emulated(tmp_path: Path) -> AsyncIterator[Emulated]:
     """The emulator; what was said to it and by it must have been as Alpaca specifies it."""
-    async with emulator(tmp_path, Faults(), tick_interval=0.1) as running:
+    faults = Faults()
+    async with emulator(tmp_path, faults, tick_interval=0.1, initial_balance=BALANCE) as running:
         yield running
         running.faults.calm()
         assert running.judge.violations == []

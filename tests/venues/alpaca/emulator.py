@@ -25,6 +25,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from providers.alpaca.provider import feed, venue
 from providers.alpaca.settings import PREFIX, AlpacaSettings
+from providers.exchange.calendars import session_end
 from providers.models import AssetClass, PositionSide
 from tests.venues.alpaca import specs
 from tests.venues.alpaca.book import Book, Told
@@ -349,6 +350,7 @@ async def emulator(
         app = application(routes, judge, faults, unlucky=unlucky)
         running = asyncio.create_task(book.run())
         try:
+            session_end(AssetClass.STOCK, datetime.now(UTC))  # reads calendars: long, but once
             await book.listening.wait()
             async with served(app, port=port) as at:
                 yield emulated(at, judge, faults, inside)
