@@ -12,6 +12,7 @@ import time
 from collections.abc import AsyncGenerator, Callable, Iterable
 from contextlib import aclosing
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any, Final
 
 from providers.errors import ProviderError, ProviderUnavailable, RateLimited
@@ -27,6 +28,12 @@ log = logging.getLogger(__name__)
 
 WAITS: Final = (0.25, 0.5, 1.0, 2.0, 5.0)
 """Seconds between looks at the log; the last for as long as it takes."""
+
+UNSURE_SECONDS: Final = 60.0
+"""How long an order is looked for by its client id whose command had no answer."""
+SEARCH_SECONDS: Final = 2.0
+"""Between two of these searches."""
+SEARCHED: Final = timedelta(minutes=5)
 
 Reports = AsyncGenerator[Report | Connection, None]
 
@@ -45,6 +52,8 @@ class Followers:
     def __init__(self, monotonic: Callable[[], float] = time.monotonic) -> None:
         self._now = monotonic
         self._orders: dict[str, Followed] = {}
+        self._unsure: dict[str, float] = {}  # until when, by client id
+        self._search = 0.0
 
     def __contains__(self, order_id: str) -> bool:
         return order_id in self._orders
@@ -55,6 +64,23 @@ class Followers:
 
     def drop(self, order_id: str) -> None:
         self._orders.pop(order_id, None)
+
+    def look_for(self, client_id: str) -> None:
+        """Nobody knows whether there is such an order; its id is to be found in the log."""
+        self._unsure[client_id] = self._now() + UNSURE_SECONDS
+
+    def settle(self, client_id: str) -> None:
+        """The order of that client id is known now."""
+        self._unsure.pop(client_id, None)
+
+    def unsure(self) -> frozenset[str]:
+        """The client ids to search for now."""
+        now = self._now()
+        self._unsure = {each: end for each, end in self._unsure.items() if end > now}
+        if not self._unsure or now < self._search:
+            return frozenset()
+        self._search = now + SEARCH_SECONDS
+        return frozenset(self._unsure)
 
     def due(self) -> list[str]:
         """Those to look at now; each is put off until its next look."""
@@ -168,20 +194,37 @@ class Session:
 
     async def _ended(self) -> list[Report]:
         """How those orders have ended that are due for a look."""
-        found = []
-        for order_id in self._followers.due():
-            if order_id in self._open.bodies:
-                self._followers.drop(order_id)  # it is open: its end will be told
-                continue
-            try:
-                report = await ended(self._client, self._catalog, self._keys, order_id)
-            except (ProviderUnavailable, RateLimited, ProviderError) as error:
-                log.warning("the log of order %s cannot be read: %s", order_id, error)
-                continue
-            if report is not None and report.progress.over:
-                self._followers.drop(order_id)
-                found.append(report)
+        found: list[Report] = []
+        try:
+            await self._search()
+            for order_id in self._followers.due():
+                if order_id in self._open.bodies:
+                    self._followers.drop(order_id)  # it is open: its end will be told
+                else:
+                    found += await self._looked_up(order_id)
+        except (ProviderUnavailable, RateLimited, ProviderError) as error:
+            log.warning("the log of orders cannot be read: %s", error)
         return found
+
+    async def _search(self) -> None:
+        """Find in the log what nobody knows to have arrived, and follow it."""
+        wanted = self._followers.unsure()
+        if not wanted:
+            return
+        last = await self._client.last_of_log(self._keys, utc_now() - SEARCHED)
+        for entry in parse.in_order(last):
+            if entry.client_id in wanted:
+                self._followers.settle(entry.client_id)
+                self._followers.add(entry.order_id)
+
+    async def _looked_up(self, order_id: str) -> list[Report]:
+        """The end of an order, once its log has it."""
+        entries = parse.in_order(await self._client.order_log(self._keys, order_id))
+        if not entries or not parse.progress_of(entries).over:
+            return []
+        self._followers.drop(order_id)
+        listing = await self._catalog.of_body(entries[-1].body)
+        return [] if listing is None else [parse.ended_order(entries, listing.symbol)]
 
 
 async def ended(client: Client, catalog: Catalog, keys: Keys, order_id: str) -> Report | None:

@@ -99,8 +99,14 @@ class SaxoVenue:
         listing = await self._listing(ticket)
         started = await self._trailing_start(ticket, listing)
         body = parse.new_order(ticket, listing, self._keys.account, started)
-        answer = await self._client.command("POST", ORDERS, json=body, request_id=ticket.client_id)
-        order_id = parse.placed(answer)
+        try:
+            answer = await self._client.command(
+                "POST", ORDERS, json=body, request_id=ticket.client_id
+            )
+            order_id = parse.placed(answer)
+        except (Unanswered, ProviderError):
+            self._followers.look_for(ticket.client_id)
+            raise
         self._followers.add(order_id)
         return parse.accepted(ticket, order_id, utc_now())
 

@@ -13,7 +13,17 @@ from providers.live.venue import Gone, Progress, Refused, Ticket, Unanswered
 from providers.models import OrderType, RejectReason, Side, TimeInForce
 from providers.saxo.provider import TRAITS, SaxoVenue
 from tests.venues.saxo.emulator import Rig
-from tests.venues.saxo.toolkit import STEP, SYMBOL, found, limit, near, quote, ticket, until
+from tests.venues.saxo.toolkit import (
+    OF_A_CFD,
+    STEP,
+    SYMBOL,
+    found,
+    limit,
+    near,
+    quote,
+    ticket,
+    until,
+)
 
 PARTLY = Decimal(3_000_000)
 """More than the market ever shows at once, which is up to nine lots of 100000."""
@@ -285,19 +295,7 @@ async def test_kinds_that_cannot_be_traded_here_are_left_out(rig: Rig, venue: Sa
             "NetPositionView": {"AverageOpenPrice": 1},
         }
     ]
-    rig.desk.extra_orders = [
-        {
-            "OrderId": "77",
-            "Status": "Working",
-            "BuySell": "Buy",
-            "OpenOrderType": "Limit",
-            "Amount": 1,
-            "Price": 1,
-            "Duration": {"DurationType": "DayOrder"},
-            "AssetType": "CfdOnStock",
-            "Uic": 4912,
-        }
-    ]
+    rig.desk.extra_orders = [OF_A_CFD]
     assert [] == list(await venue.open_orders())
     assert [] == list(await venue.holdings())
 

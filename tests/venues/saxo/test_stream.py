@@ -8,14 +8,14 @@ from decimal import Decimal
 
 import pytest
 
-from providers.live.venue import Connection, Progress
+from providers.live.venue import Connection, Progress, Unanswered
 from providers.saxo.frames import DISCONNECT, RESET
 from providers.saxo.orders import Followers, OpenOrders
 from providers.saxo.provider import SaxoVenue
 from providers.saxo.streams import DISABLED
 from tests.venues.saxo.emulator import Rig
 from tests.venues.saxo.test_tokens import login
-from tests.venues.saxo.toolkit import Heard, found, limit, listening, near, ticket
+from tests.venues.saxo.toolkit import OF_A_CFD, Heard, found, limit, listening, near, ticket
 
 
 @pytest.fixture
@@ -121,6 +121,31 @@ async def test_repeats_and_disorder_end_well(rig: Rig, venue: SaxoVenue, heard: 
         await heard.until(lambda h, s=sent, e=end: any(r.progress is e for r in h.of(s)))  # type: ignore[misc]
 
 
+async def test_an_order_whose_command_had_no_answer_is_looked_for(
+    rig: Rig, venue: SaxoVenue, heard: Heard
+) -> None:
+    """It may have filled unseen, and nobody has its id: the log is searched for ours."""
+    sent = ticket()
+    rig.emulated.faults.odds = replace(rig.emulated.faults.odds, failed=1)
+    with pytest.raises(Unanswered):
+        await venue.submit(sent)
+    rig.emulated.faults.calm()
+    await heard.until(lambda h: any(r.progress is Progress.FILLED for r in h.of(sent)))
+
+
+async def test_orders_of_other_kinds_are_not_told(rig: Rig, venue: SaxoVenue, heard: Heard) -> None:
+    """Neither while they are open nor afterwards."""
+    rig.desk.extra_orders = [OF_A_CFD]
+    sent = ticket()
+    await venue.submit(sent)
+    await heard.until(lambda h: bool(h.of(sent)))
+    rig.desk.extra_orders = []
+    another = ticket()
+    await venue.submit(another)
+    await heard.until(lambda h: bool(h.of(another)))
+    assert {sent.client_id, another.client_id} == {each.client_id for each in heard.reports}
+
+
 async def test_a_connection_outlives_its_token(rig: Rig) -> None:
     """The venue is told the next token before the first ends."""
     rig.login.life = 1.0
@@ -165,3 +190,18 @@ def test_followed_orders_are_looked_at_less_and_less_often() -> None:
     assert "1" in followers
     followers.drop("1")
     assert [] == followers.due()
+
+
+def test_what_is_unsure_is_searched_for_a_while() -> None:
+    now = 10.0
+    followers = Followers(lambda: now)
+    followers.look_for("mine")
+    assert frozenset({"mine"}) == followers.unsure()
+    assert frozenset() == followers.unsure()
+    now += 2
+    assert frozenset({"mine"}) == followers.unsure()
+    now += 60
+    assert frozenset() == followers.unsure()
+    followers.look_for("mine")
+    followers.settle("mine")
+    assert frozenset() == followers.unsure()

@@ -22,6 +22,19 @@ DEADLINE = 10.0
 NUMBERS = count(1)
 STEP = Decimal("0.00001")
 
+OF_A_CFD: dict[str, Any] = {
+    "OrderId": "77",
+    "Status": "Working",
+    "BuySell": "Buy",
+    "OpenOrderType": "Limit",
+    "Amount": 1,
+    "Price": 1,
+    "Duration": {"DurationType": "DayOrder"},
+    "AssetType": "CfdOnStock",
+    "Uic": 4912,
+}
+"""An open order of a kind that our API does not have."""
+
 
 async def until(ask: Callable[[], Awaitable[T]], holds: Callable[[T], bool]) -> T:
     """What `ask` answers, once it is so. Raises TimeoutError."""
