@@ -145,7 +145,19 @@ def is_ours(transaction: Json) -> bool:
     That of a cancel is not said.
     """
     kind = kind_of(transaction)
-    return OURS[transaction["reason"]] if kind is Kind.FILLS else kind is not Kind.NOTHING
+    if kind is Kind.FILLS:
+        return OURS[transaction["reason"]]
+    if kind is Kind.REJECTS:
+        return not leaves_another(transaction)
+    return kind is not Kind.NOTHING
+
+
+def leaves_another(rejection: Json) -> bool:
+    """Whether an order stands all the same: the one that was not replaced, or the one that has the
+    client id already. What was refused is not told then, since it would be taken for that.
+    """
+    replaces = "intendedReplacesOrderID" in rejection or rejection.get("reason") == "REPLACEMENT"
+    return replaces or rejection["rejectReason"] == errors.DUPLICATE
 
 
 def continued(story: Story | None, transaction: Json) -> Story | None:

@@ -12,7 +12,8 @@ before it was sent, or, after a restart, over some days.
 from __future__ import annotations
 
 import logging
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Final
@@ -131,26 +132,25 @@ class OandaVenue:
     # Commands
 
     async def submit(self, ticket: Ticket) -> Report:
-        self._check(ticket)
-        self._sent_after[ticket.client_id] = self._client.last_id
-        answer = await self._client.send("POST", "/orders", parse.order_request(ticket))
-        if not answer.ok:
-            self._refused(ticket, answer)
-        told = report(created(answer, RESULTS))
-        self._sent_after.pop(ticket.client_id, None)
+        if ticket.symbol not in self._instruments:
+            raise Refused(RejectReason.SYMBOL_NOT_TRADEABLE, f"{ticket.symbol} is not traded here")
+        with self._marking(ticket):
+            answer = await self._client.send("POST", "/orders", parse.order_request(ticket))
+            if not answer.ok:
+                errors.refuse_ticket(answer)
+            told = report(created(answer, RESULTS))
         if told.progress is Progress.REJECTED:
             raise Refused(told.reason or RejectReason.UNKNOWN, told.message)
         return told
 
-    def _check(self, ticket: Ticket) -> None:
-        if ticket.symbol not in self._instruments:
-            raise Refused(RejectReason.SYMBOL_NOT_TRADEABLE, f"{ticket.symbol} is not traded here")
-
-    def _refused(self, ticket: Ticket, answer: Answer) -> None:
+    @contextmanager
+    def _marking(self, ticket: Ticket) -> Iterator[None]:
+        """Where it ends without an answer, keep from where on the order is to be looked for."""
+        last = self._client.last_id
         try:
-            errors.refuse_ticket(answer)
-        except Refused:
-            self._sent_after.pop(ticket.client_id, None)
+            yield
+        except (Unanswered, ProviderError):
+            self._sent_after[ticket.client_id] = last
             raise
 
     async def replace(self, ticket: Ticket, changed: Ticket) -> Report:

@@ -109,7 +109,7 @@ class Book:
                 if body["type"] != before.body["type"]:
                     raise refused("REPLACING_ORDER_INVALID", "The type differs")
             except Problem as problem:
-                raise self._rejected(body, problem) from None
+                raise self._rejected(body, problem, before) from None
             return await self._replaced(before, body)
 
     async def _replaced(self, before: Placed, body: Json) -> Json:
@@ -185,13 +185,18 @@ class Book:
         message = "The Order specified does not exist"
         return Problem(HTTPStatus.NOT_FOUND, reason, message, extra=extra)
 
-    def _rejected(self, body: Json, problem: Problem) -> Problem:
+    def _rejected(self, body: Json, problem: Problem, before: Placed | None = None) -> Problem:
         """400, with the transaction that refuses, where the account got to see the order."""
         if not problem.reject:
             return problem
         kind = REJECTED.get(body["type"], "MARKET_ORDER_REJECT")
-        said = {name: value for name, value in terms(body).items() if value is not None}
-        entry = self.ledger.write(kind, reason="CLIENT_ORDER", rejectReason=problem.code, **said)
+        entry = self.ledger.write(
+            kind,
+            reason="REPLACEMENT" if before else "CLIENT_ORDER",
+            rejectReason=problem.code,
+            intendedReplacesOrderID=before.id if before else None,
+            **terms(body),
+        )
         problem.extra = {"orderRejectTransaction": entry, **self._related([entry])}
         return problem
 

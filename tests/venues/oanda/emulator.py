@@ -50,7 +50,7 @@ from tests.venues.oanda.shapes import (
 from tests.venues.oanda.streams import Streams
 from tests.venues.serving import Judge, application, served
 
-TOKEN = "an emulated token"
+TOKEN = "emulated-token"
 ACCOUNT_ID = "101-001-1234567-001"
 BASE = f"/v3/accounts/{ACCOUNT_ID}"
 SYMBOL = "EUR/USD"

@@ -116,10 +116,6 @@ async def test_a_read_that_fails(feed: OandaFeed, emulated: OandaEmulated) -> No
         await feed.quotes(["EUR/USD"])
 
 
-def quoted(symbol: str) -> object:
-    return lambda told: isinstance(told, Quote) and told.symbol == symbol
-
-
 async def test_prices_are_streamed_of_what_is_wanted(feed: OandaFeed) -> None:
     """What is wanted may change; there is no break to be told of then."""
     wanted = Wanted()

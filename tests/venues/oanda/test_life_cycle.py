@@ -270,13 +270,30 @@ async def test_a_refusal_whose_answer_was_lost_is_found(venue: OandaVenue) -> No
 
 
 async def test_a_client_id_of_an_open_order_is_taken(venue: OandaVenue) -> None:
-    """Whoever asks then finds the order that has it."""
+    """Whoever asks then finds the order that has it, also when that is over."""
     order = await placed(venue, limit(LOW))
     with pytest.raises(Unanswered):
         await venue.submit(replace(order, venue_id=None))
-    found = await venue.find(replace(order, venue_id=None))
-    assert found is not None
-    assert found.venue_id == order.venue_id
+    open_ = await venue.find(replace(order, venue_id=None))
+    await venue.cancel(order)
+    over_ = await venue.find(replace(order, venue_id=None))
+    assert open_ is not None
+    assert over_ is not None
+    assert open_.venue_id == over_.venue_id == order.venue_id
+    assert (open_.progress, over_.progress) == (Progress.WORKING, Progress.CANCELLED)
+
+
+async def test_a_refused_change_leaves_the_order(venue: OandaVenue) -> None:
+    """And there is no order for what was wanted."""
+    order = await placed(venue, limit(LOW))
+    wrong = replace(order, client_id="off-tick", limit_price=Decimal("0.500001"))
+    with pytest.raises(Refused) as refusal:
+        await venue.replace(order, wrong)
+    assert refusal.value.reason is RejectReason.INVALID_PRICE
+    assert await venue.find(wrong) is None
+    still = await venue.find(order)
+    assert still is not None
+    assert (still.progress, still.limit_price) == (Progress.WORKING, Decimal(LOW))
 
 
 # Questions
