@@ -24,6 +24,10 @@ from providers.models import RejectReason
 log = logging.getLogger(__name__)
 
 
+class Taken(Unanswered):
+    """The client id is that of an order which is there already: an earlier attempt got through."""
+
+
 def _table(groups: Mapping[RejectReason, str]) -> dict[str, RejectReason]:
     return {name: reason for reason, names in groups.items() for name in names.split()}
 
@@ -253,10 +257,7 @@ def message(answer: Answer) -> str:
 
 
 def refuse_ticket(answer: Answer) -> NoReturn:
-    """A new order was not taken. Raises Refused; Unanswered where the client id is taken.
-
-    An id is taken when the order got there on an earlier attempt, whose answer was lost.
-    """
+    """A new order was not taken. Raises Refused, and Taken."""
     _refuse(answer)
 
 
@@ -293,7 +294,7 @@ def is_missing(answer: Answer) -> bool:
 def _refuse(answer: Answer) -> NoReturn:
     reason = rejected_for(answer)
     if reason == DUPLICATE:
-        raise Unanswered("OANDA already has an order with this client id")
+        raise Taken("OANDA already has an order with this client id")
     if reason:
         raise Refused(reject_reason(reason), message(answer))
     refuse_read(answer)

@@ -149,6 +149,8 @@ class OandaVenue:
         last = self._client.last_id
         try:
             yield
+        except errors.Taken:
+            raise  # it has been there before
         except (Unanswered, ProviderError):
             self._sent_after[ticket.client_id] = last
             raise

@@ -113,14 +113,17 @@ def test_a_refused_order() -> None:
     assert (report.order_type, report.stop_price) == (OrderType.STOP, Decimal("1.10000"))
 
 
-def test_a_refusal_that_leaves_another_order_is_not_told() -> None:
-    """Told by its client id, it would be taken for the order that has it, or would have had it."""
-    for members in (
+@pytest.mark.parametrize(
+    "members",
+    [
         {"rejectReason": "CLIENT_ORDER_ID_ALREADY_EXISTS"},
         {"rejectReason": "PRICE_INVALID", "intendedReplacesOrderID": "5"},
         {"rejectReason": "PRICE_INVALID", "reason": "REPLACEMENT"},
-    ):
-        assert not history.stories([created(type="LIMIT_ORDER_REJECT", **members)])
+    ],
+)
+def test_a_refusal_that_leaves_another_order_is_not_told(members: dict[str, Any]) -> None:
+    """Told by its client id, it would be taken for the order that has it, or would have had it."""
+    assert not history.stories([created(type="LIMIT_ORDER_REJECT", **members)])
 
 
 def test_a_replaced_order_names_its_successor() -> None:
