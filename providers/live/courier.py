@@ -25,6 +25,7 @@ from providers.errors import (
 )
 from providers.live import booking
 from providers.live.account import Books, LiveAccount, enter
+from providers.live.exits import retreat
 from providers.live.slips import Slip, Stage
 from providers.live.venue import Amends, Gone, Refused, Report, Ticket, Unanswered
 from providers.models import ModifyOrderRequest, RejectReason
@@ -160,7 +161,7 @@ class Courier:
     async def _change(self, slip: Slip) -> list[Slip]:
         changed = wanted(slip)
         try:
-            report = await self._venue.replace(slip.ticket, changed)
+            report = await self._venue.replace(replace(slip.ticket, filled=slip.filled), changed)
         except Refused as refusal:
             self._count_exit(slip)
             await self._unchanged(slip, pause=True)
@@ -217,7 +218,18 @@ class Courier:
 
         self._account.paused.forget(slip.order_id)
         _, slips = await self._account.transact(command)
+        if in_new_order(slip, report):
+            slips = [*slips, *await self._last_of(slip)]
         return slips
+
+    async def _last_of(self, slip: Slip) -> list[Slip]:
+        """What the old order of a change has filled to its end: nothing tells of it any more."""
+        try:
+            report = await self._venue.find(slip.ticket)
+        except UNREACHED as error:
+            log.warning("how %s ended cannot be told: %s", slip.client_id, error)
+            return []  # the comparison of positions will find it
+        return [] if report is None else await self.enter(slip, report)
 
     async def _unchanged(self, slip: Slip, *, pause: bool = False) -> None:
         if pause:
@@ -251,12 +263,13 @@ class Courier:
         """Back to WORKING, from where it is cancelled again after a pause if that is still right:
         to cancel twice does no harm.
         """
-        self._account.paused.note(slip.order_id)
+        self._account.paused.note(retreat(slip))
 
         def command(books: Books) -> None:
             live = books.slips.live(slip.client_id)
             if live is not None:
-                books.slips.put(live.at(Stage.WORKING, self._account.clock(), withdrawn=False))
+                now = self._account.clock()
+                books.slips.put(live.at(Stage.WORKING, now, withdrawn=False, change=None))
 
         await self._account.note(command)
 

@@ -96,7 +96,8 @@ class Surroundings:
     """What a plan depends on besides the account.
 
     `quote` answers with None where there is no quote that may be acted upon; `paused` tells of
-    orders, by id, with which the venue has refused to do something a short while ago.
+    what the venue has refused a short while ago: by the id of the order a new ticket or a change,
+    by `retreat` to take a ticket back.
     """
 
     traits: Traits
@@ -109,7 +110,11 @@ def plan(state: AccountState, slips: Slips, around: Surroundings) -> list[Step]:
     """What to do at the venue so that what should stand there does. Empty: nothing, or wait."""
     wishes = [wish for order in state.orders.values() if (wish := wish_of(order, around))]
     granted = share_out(state, slips, wishes)
-    return [*changes(slips, granted, around), *sends(state, slips, granted, around)]
+    standing = standing_of(slips, around.traits.amends)
+    return [
+        *changes(state, slips, granted, standing, around),
+        *sends(state, slips, granted, standing, around),
+    ]
 
 
 # What an order would like
@@ -121,7 +126,7 @@ def wish_of(order: Order, around: Surroundings) -> Wish | None:
         return None
     native = native_types(order.symbol, around)
     if order.order_type in STOPS and not order.triggered:
-        return waiting_stop(order, native)
+        return waiting_stop(order, native, around.traits)
     kind = OrderType.MARKET if executes_at_market(order) else OrderType.LIMIT
     urgency = Urgency.ACTS if acts(order, kind, around) else Urgency.RESTS
     return Wish(order, urgency, ticket_of(order, kind, native))
@@ -132,8 +137,12 @@ def native_types(symbol: str, around: Surroundings) -> Mapping[OrderType, frozen
     return {} if asset_class is None else around.traits.orders.get(asset_class, {})
 
 
-def waiting_stop(order: Order, native: Mapping[OrderType, frozenset[TimeInForce]]) -> Wish | None:
+def waiting_stop(
+    order: Order, native: Mapping[OrderType, frozenset[TimeInForce]], traits: Traits
+) -> Wish | None:
     if order.order_type not in native:
+        return None
+    if order.trailing_type is not None and order.trailing_type not in traits.trails:
         return None
     return Wish(order, Urgency.PROTECTS, ticket_of(order, order.order_type, native))
 
@@ -237,20 +246,79 @@ def reducible(state: AccountState, order: Order) -> Decimal:
 
 # What to do about it
 
+Standing = defaultdict[tuple[str, Side], Decimal]
+"""The most that may still fill at the venue, by symbol and side, of what only reduces."""
 
-def changes(slips: Slips, granted: Mapping[str, Wish], around: Surroundings) -> Iterator[Step]:
-    """What stands there and should not, or should differently."""
+
+def standing_of(slips: Slips, amends: Amends) -> Standing:
+    standing: Standing = defaultdict(lambda: ZERO)
     for slip in slips:
-        if slip.stage is not Stage.WORKING or around.paused(slip.order_id):
+        if slip.ticket.reduce_only:
+            standing[slip.ticket.symbol, slip.ticket.side] += most(slip, amends)
+    return standing
+
+
+def most(slip: Slip, amends: Amends) -> Decimal:
+    """The most that a ticket may still fill, also as the one that it is being changed into."""
+    left = max(slip.remaining, ZERO)
+    if slip.changed is None:
+        return left
+    return max(left, slip.changed.quantity - (ZERO if amends is Amends.NEW_ORDER else slip.filled))
+
+
+def retreat(slip: Slip) -> str:
+    """By what name it rests to take a ticket back, after the venue has refused that."""
+    return f"back:{slip.client_id}"
+
+
+def changes(
+    state: AccountState,
+    slips: Slips,
+    granted: Mapping[str, Wish],
+    standing: Standing,
+    around: Surroundings,
+) -> Iterator[Step]:
+    """What stands there and should not, or should differently; `standing` counts what may grow."""
+    amends = around.traits.amends
+    for slip in slips:
+        if slip.stage is not Stage.WORKING:
             continue
         wish = granted.get(slip.order_id)
-        if wish is None or slip.ticket.order_type is not wish.ticket.order_type:
+        if wish is None or not stands_for(slip, wish):
+            if not around.paused(retreat(slip)):
+                yield Withdraw(slip)
+            continue
+        ticket = within_room(state, slip, wish, standing)
+        if not differs(slip, ticket) or around.paused(slip.order_id):
+            continue
+        if amends is Amends.NONE:
             yield Withdraw(slip)
             continue
-        if differs(slip, wish.ticket):
-            amends = around.traits.amends
-            in_steps = amends is Amends.NONE
-            yield Withdraw(slip) if in_steps else Amend(slip, amended(slip, wish.ticket, amends))
+        if ticket.reduce_only:
+            standing[ticket.symbol, ticket.side] += max(ticket.quantity - slip.remaining, ZERO)
+        yield Amend(slip, amended(slip, ticket, amends))
+
+
+def stands_for(slip: Slip, wish: Wish) -> bool:
+    """Whether a ticket is of the kind that is wished for; a stop that has triggered at the venue
+    is executed there.
+    """
+    return slip.ticket.order_type in (wish.ticket.order_type, wish.order.order_type)
+
+
+def within_room(state: AccountState, slip: Slip, wish: Wish, standing: Standing) -> Ticket:
+    """What a ticket may become by now: it grows by no more than what others leave."""
+    ticket, quantity = wish.ticket, wish.ticket.quantity
+    if wish.order.reduce_only:
+        others = standing[ticket.symbol, ticket.side] - max(slip.remaining, ZERO)
+        quantity = min(quantity, max(slip.remaining, reducible(state, wish.order) - others))
+    if slip.ticket.order_type is not ticket.order_type:  # it has triggered there
+        ticket = replace(
+            ticket,
+            stop_price=slip.ticket.stop_price,
+            trailing_distance=slip.ticket.trailing_distance,
+        )
+    return sized(ticket, quantity)
 
 
 def differs(slip: Slip, wish: Ticket) -> bool:
@@ -279,15 +347,16 @@ def amended(slip: Slip, wish: Ticket, amends: Amends) -> Ticket:
 
 
 def sends(
-    state: AccountState, slips: Slips, granted: Mapping[str, Wish], around: Surroundings
+    state: AccountState,
+    slips: Slips,
+    granted: Mapping[str, Wish],
+    standing: Standing,
+    around: Surroundings,
 ) -> Iterator[Send]:
     """New tickets, as far as what stands there leaves room for them."""
-    standing: defaultdict[tuple[str, Side], Decimal] = defaultdict(lambda: ZERO)
     groups: set[str] = set()
     for slip in slips:
         order = state.orders.get(slip.order_id)
-        if slip.ticket.reduce_only:
-            standing[slip.ticket.symbol, slip.ticket.side] += max(slip.remaining, ZERO)
         if order is not None and order.oco_group_id is not None:
             groups.add(order.oco_group_id)
     for order_id, (order, _, ticket) in granted.items():
@@ -296,5 +365,6 @@ def sends(
         key = (order.symbol, order.side)
         if order.reduce_only and standing[key] + ticket.quantity > reducible(state, order):
             continue
-        standing[key] += ticket.quantity
+        if order.reduce_only:
+            standing[key] += ticket.quantity
         yield Send(order, ticket)
