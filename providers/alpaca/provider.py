@@ -131,7 +131,7 @@ class AlpacaVenue:
     async def replace(self, ticket: Ticket, changed: Ticket) -> Report:
         order_id = await self._id(ticket)
         known = await self._standing(order_id)
-        body = parse.change_request(ticket, changed, base=known.base, filled=known.filled)
+        body = parse.change_request(ticket, changed, base=known.base, filled=ticket.filled)
         order = await self._api.replace(order_id, body)
         try:
             return await self._report(order)

@@ -35,8 +35,8 @@ from providers.live.exits import Amend, Send, Step, Surroundings, is_shared, pla
 from providers.live.market import LiveMarket
 from providers.live.pace import Pace, seconds
 from providers.live.slips import Slip, Slips, Stage
-from providers.live.venue import Report, Venue
-from providers.models import AssetClass, ModifyOrderRequest, Order, OrderStatus, Quote
+from providers.live.venue import Progress, Report, Ticket, Venue
+from providers.models import AssetClass, ModifyOrderRequest, Order, OrderStatus, OrderType, Quote
 
 T = TypeVar("T")
 
@@ -44,6 +44,8 @@ REMEMBERED: Final = 1000
 """Refusals kept for those who wait for them."""
 RESTORE: Final = "restore"
 """Kind of memo: what an order goes back to, by its id."""
+TERMS: Final = ("quantity", "limit_price", "stop_price", "trailing_distance")
+"""The fields of an order that its ticket has, too."""
 
 
 @dataclass(slots=True)
@@ -55,9 +57,11 @@ class Pauses:
     _until: dict[str, tuple[datetime, int]] = field(default_factory=dict)
 
     def note(self, order_id: str) -> None:
+        now, longest = self.clock(), seconds(self.pace.longest_pause)
+        self._until = {name: rest for name, rest in self._until.items() if now < rest[0] + longest}
         _, count = self._until.get(order_id, (None, 0))
         wait = min(self.pace.pause * 2.0 ** min(count, 10), self.pace.longest_pause)
-        self._until[order_id] = self.clock() + seconds(wait), count + 1
+        self._until[order_id] = now + seconds(wait), count + 1
 
     def forget(self, order_id: str) -> None:
         self._until.pop(order_id, None)
@@ -158,6 +162,9 @@ class LiveAccount:
             self._prices[report.symbol] = price
 
         def command(books: Books) -> None:
+            slip = books.slips.known(report.client_id, report.venue_id)
+            if slip is not None and report.progress is Progress.REJECTED:
+                self.paused.note(slip.order_id)
             error = enter(books, report, asked)
             if error is not None:
                 self.remember(error[0], error[1])
@@ -311,12 +318,47 @@ def enter(books: Books, report: Report, asked: datetime | None) -> tuple[str, Tr
         if asked is None or report.progress.over:
             return None  # others' orders are adopted where all are looked at
         slip = booking.adopt(turn, books.slips, report)
+    if is_changed(slip, report):
+        slip = change_at_venue(books, slip)
+        turn = books.turn()
     booking.book(turn, books.slips, slip, report, asked=asked)
     books.enter(turn)
     if slip.change is None or slip.stage is not Stage.CANCELLING:
         return None
     error = change_between(books, slip)
     return None if error is None else (slip.order_id, error)
+
+
+def is_changed(slip: Slip, report: Report) -> bool:
+    """Whether a report tells a slip that is being changed at its new terms already."""
+    wanted = slip.changed
+    return (
+        wanted is not None
+        and slip.stage is Stage.CHANGING
+        and report.replaced_by is None
+        and (report.quantity, report.limit_price, report.stop_price)
+        == (wanted.quantity, wanted.limit_price, wanted.stop_price)
+    )
+
+
+def change_at_venue(books: Books, slip: Slip) -> Slip:
+    """The venue has changed its order in place, and told that before it has answered."""
+    order = books.state.orders.get(slip.order_id)
+    if order is not None and slip.change is not None:
+        books.emit(modify(books.state, order, ModifyOrderRequest(**slip.change), books.world))
+    ticket = with_terms(slip.ticket, slip.changed) if slip.changed else slip.ticket
+    after = slip.at(Stage.WORKING, books.world.now, ticket=ticket, changed=None, change=None)
+    return books.slips.put(after)
+
+
+def with_terms(ticket: Ticket, changed: Ticket) -> Ticket:
+    return replace(
+        ticket,
+        quantity=changed.quantity,
+        limit_price=changed.limit_price,
+        stop_price=changed.stop_price,
+        trailing_distance=changed.trailing_distance,
+    )
 
 
 def change_between(books: Books, slip: Slip) -> TradingError | None:
@@ -330,7 +372,7 @@ def change_between(books: Books, slip: Slip) -> TradingError | None:
     decision = modify(books.state, order, ModifyOrderRequest(**slip.change), books.world)
     if isinstance(decision.result, TradingError):
         return decision.result  # it has traded meanwhile, and goes on as it was
-    before = {name: format(getattr(order, name), "f") for name in slip.change}
+    before = {name: format(getattr(order, name), "f") for name in slip.change if name in TERMS}
     books.emit(decision)
     books.session.set_memo(RESTORE, order.id, json.dumps(before))
     return None
@@ -350,7 +392,9 @@ def watched(books: Books) -> frozenset[str]:
     return frozenset(
         order.symbol
         for order in books.state.orders.values()
-        if is_shared(order) or not books.slips.at_venue(order.id)
+        if is_shared(order)
+        or not books.slips.at_venue(order.id)
+        or order.order_type is OrderType.TRAILING_STOP
     )
 
 
@@ -360,8 +404,10 @@ def watch(books: Books, around: Surroundings, paused: Pauses) -> None:
         turn = books.turn()
         observe(turn, order, books.slips, around)
         if turn.events:
-            paused.forget(order.id)
             books.enter(turn)
+            now = books.state.orders.get(order.id)
+            if now is not None and now.triggered is not order.triggered:
+                paused.forget(order.id)  # a stop that only trails rests on
 
 
 def observe(turn: Turn, order: Order, slips: Slips, around: Surroundings) -> None:
@@ -371,9 +417,13 @@ def observe(turn: Turn, order: Order, slips: Slips, around: Surroundings) -> Non
         end(turn, order, OrderStatus.EXPIRED)
         return
     quote = around.quote(order.symbol)
-    if order.order_type not in STOPS or slips.at_venue(order.id) or quote is None:
+    if order.order_type not in STOPS or quote is None:
         return
-    order = trail(turn, order)
+    at_venue = slips.at_venue(order.id)
+    if not at_venue or order.order_type is OrderType.TRAILING_STOP:
+        order = trail(turn, order)  # one that stands there trails there, and we show it
+    if at_venue:
+        return
     if triggers(order, quote):
         fired = order.evolve(triggered=True, updated_at=turn.stamp())
         turn.order_event("ORDER_MODIFIED", fired)

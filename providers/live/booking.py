@@ -15,11 +15,10 @@ from decimal import Decimal
 from providers.engine.book import end, trusted_order
 from providers.engine.exits import follow_fill
 from providers.engine.fills import STOPS, Fill
-from providers.engine.margin import cost
-from providers.engine.money import EXACT, ZERO, quotient, trim
+from providers.engine.money import EXACT, ZERO, quotient
 from providers.engine.state import TERMINAL, Notice
 from providers.engine.trailing import trails
-from providers.engine.transitions import fill
+from providers.engine.transitions import fill, reduce
 from providers.engine.turn import Turn
 from providers.live.slips import Slip, Slips, Stage
 from providers.live.venue import Execution, Progress, Report, Ticket
@@ -49,14 +48,15 @@ def book(
     average right, and terms that are not ours any more are those that somebody else has set. With
     one that was told, raises MissingExecutions.
     """
-    if report.replaced_by is not None:
-        return  # what follows is told of the order in its place
     slip = identified(slip, report)
     fresh = list(executions(slip, report, settle=asked is not None))
     if fresh and turn.order(slip.order_id) is None:
         slip = book_stray(turn, slip, fresh)
     for execution in fresh:
         slip = book_execution(turn, slip, execution)
+    if report.replaced_by is not None:
+        keep(slips, slip)  # what follows is told of the order in its place
+        return
     if report.progress.over:
         slips.end(slip)
         if turn.order(slip.order_id) is not None:
@@ -68,6 +68,14 @@ def book(
         return  # a late report of one that is over
     slip = acknowledged(turn, replace(slip, presumed=False), report)
     slips.put(with_terms(turn, slip, report) if asked and asked > slip.since else slip)
+
+
+def keep(slips: Slips, slip: Slip) -> None:
+    """Write what was booked of a slip, which stays live or past as it is."""
+    if slips.live(slip.client_id) is None:
+        slips.end(slip)
+    else:
+        slips.put(slip)
 
 
 def identified(slip: Slip, report: Report) -> Slip:
@@ -118,7 +126,7 @@ def book_execution(turn: Turn, slip: Slip, execution: Execution) -> Slip:
     at = Fill(execution.price, execution.quantity, execution.is_maker, execution.commission)
     filled, position = fill(turn, order, at)
     if execution.fee_in_kind and position is not None:
-        position = taken_in_kind(turn, position, execution.fee_in_kind)
+        position = taken_in_kind(turn, position, execution)
     if before is OrderStatus.PENDING_CANCEL and filled.status not in TERMINAL:
         still = filled.evolve(status=before, updated_at=turn.stamp())
         filled = turn.order_event("ORDER_MODIFIED", still)
@@ -148,16 +156,12 @@ def large_enough(turn: Turn, order: Order, quantity: Decimal) -> Order:
     return turn.order_event("ORDER_MODIFIED", grown)
 
 
-def taken_in_kind(turn: Turn, held: Position, fee: Decimal) -> Position | None:
-    """The position without what the venue kept as its fee, which is paid for as commission."""
-    rest = held.quantity - min(fee, held.quantity)
-    share = quotient(EXACT.multiply(cost(held), held.quantity - rest), held.quantity)
-    changes = {
-        "quantity": trim(rest),
-        "cost_basis": trim(cost(held) - share) if rest else ZERO,
-        "updated_at": turn.stamp(),
-    }
-    turn.position_event("POSITION_MODIFIED" if rest else "POSITION_CLOSED", held, changes)
+def taken_in_kind(turn: Turn, held: Position, execution: Execution) -> Position | None:
+    """The position without what the venue kept as its fee. That leaves at the price of the fill,
+    and what it is worth has been paid for as commission.
+    """
+    fee = min(execution.fee_in_kind, held.quantity)
+    turn.pay(reduce(turn, held, fee, execution.price))
     return turn.position(held.id)
 
 
@@ -272,7 +276,9 @@ def refuse(turn: Turn, slip: Slip, reason: RejectReason, message: str) -> None:
     if order.status is OrderStatus.PENDING_CANCEL:
         end(turn, order, OrderStatus.CANCELLED)
     elif slip.restore is not None:
-        turn.order_event("ORDER_MODIFIED", order.evolve(**slip.restore, updated_at=turn.stamp()))
+        restored = order.evolve(**slip.restore, updated_at=turn.stamp())
+        rest = restored.quantity - order.filled_quantity
+        turn.order_event("ORDER_MODIFIED", restored.evolve(remaining_quantity=rest))
     elif is_exit(order) or (order.reduce_only and order.triggered):
         revive(turn, order)
         alarm(turn, order, message)

@@ -18,9 +18,9 @@ from providers.engine.state import TERMINAL
 from providers.errors import OrderNotFound, OrderNotModifiable, OrderRejected, TradingError
 from providers.live.account import Books, LiveAccount
 from providers.live.courier import Courier
-from providers.live.exits import amended, differs, wish_of
+from providers.live.exits import amended, differs, sized, wish_of
 from providers.live.slips import Slip, Stage
-from providers.live.venue import Amends
+from providers.live.venue import Amends, Ticket
 from providers.models import ModifyOrderRequest, Order, OrderStatus, RejectReason
 
 AT_VENUE: Final = frozenset({"quantity", "limit_price", "stop_price", "trailing_distance"})
@@ -45,7 +45,7 @@ class Change:
         await self.courier.carry([*([slip] if slip else []), *slips])
         if slip is None:
             return await self._found(order_id)
-        return await self._outcome(order_id, slip, wanted)
+        return await self._outcome(order_id, wanted)
 
     async def _begun(
         self, order_id: str, change: ModifyOrderRequest, wanted: dict[str, Decimal]
@@ -84,7 +84,7 @@ class Change:
         if live[-1].stage is not Stage.WORKING:
             return None
         wish = wish_of(changed, self.account.surroundings())
-        if wish is not None and not differs(live[-1], wish.ticket):
+        if wish is not None and not differs(live[-1], asked_for(changed, live[-1], wish.ticket)):
             books.emit(decision)  # the venue would refuse to change nothing
             return changed, None
         return order, books.slips.put(self._asked(live[-1], changed, wanted))
@@ -97,49 +97,66 @@ class Change:
         if in_steps or changed.status is OrderStatus.FILLED or wish is None:
             return slip.at(Stage.CANCELLING, now, withdrawn=True, change=wanted)
         ticket = replace(
-            amended(slip, wish.ticket, self.account.venue.traits.amends),
+            amended(slip, asked_for(changed, slip, wish.ticket), self.account.venue.traits.amends),
             client_id=self.account.new_client_id(),
         )
         return slip.at(Stage.CHANGING, now, changed=ticket, change=wanted)
 
-    async def _outcome(self, order_id: str, slip: Slip, wanted: dict[str, Decimal]) -> Order:
+    async def _outcome(self, order_id: str, wanted: dict[str, Decimal]) -> Order:
         """Wait until the venue has said yes or no."""
         for _ in range(self._tries()):
-            order = await self._found(order_id)
+            order, busy = await self.account.note(lambda books: standing(books, order_id))
             refusal = self.account.refusals.get(order_id)
             if refusal is not None:
                 raise refusal
-            if is_made(order, wanted):
-                return await self._executed(order)
-            if order.status in TERMINAL:
-                raise OrderNotModifiable(order_id, order.status)
-            if not await self._is_under_way(order_id, slip):
-                message = "The order has traded meanwhile, and is as it was"
-                raise OrderRejected(RejectReason.UNKNOWN, message, order_id)
+            if not busy:
+                return await self._executed(answered(order, order_id, wanted))
             await self.account.moved(self.account.pace.look)
         raise self.courier.silence()
 
     async def _executed(self, order: Order) -> Order:
         """The order, after a moment for its fill where its new price is one to trade at."""
         quote = self.account.surroundings().quote(order.symbol)
-        if quote is None or order.status in TERMINAL or not marketable(order, quote):
-            return order
-        await self.account.moved(self.account.pace.look)
-        return await self._found(order.id)
-
-    async def _is_under_way(self, order_id: str, slip: Slip) -> bool:
-        return await self.account.note(
-            lambda books: any(
-                each.client_id == slip.client_id and each.change is not None
-                for each in books.slips.of(order_id)
-            )
-        )
+        tries = max(1, round(self.account.pace.execution / self.account.pace.look)) * 4
+        for _ in range(tries):
+            if quote is None or order.status in TERMINAL or not marketable(order, quote):
+                return order
+            await self.account.moved(self.account.pace.execution / tries)
+            order = await self._found(order.id)
+        return order
 
     async def _found(self, order_id: str) -> Order:
         order = await self.account.order(order_id)
         if order is None:
             raise OrderNotFound(order_id)
         return order
+
+
+def standing(books: Books, order_id: str) -> tuple[Order | None, bool]:
+    """The order, and whether anything is under way about it."""
+    under_way = any(slip.stage is not Stage.WORKING for slip in books.slips.of(order_id))
+    return books.session.find_order(order_id), under_way
+
+
+def answered(order: Order | None, order_id: str, wanted: dict[str, Decimal]) -> Order:
+    """The changed order. Raises what to answer where the change was not made."""
+    if order is None:
+        raise OrderNotFound(order_id)
+    if is_made(order, wanted):
+        return order
+    if order.status in TERMINAL:
+        raise OrderNotModifiable(order_id, order.status)
+    message = "The order has traded meanwhile, and is as it was"
+    raise OrderRejected(RejectReason.UNKNOWN, message, order_id)
+
+
+def asked_for(changed: Order, slip: Slip, wish: Ticket) -> Ticket:
+    """The ticket that the change wants; one that only reduces is not let grow here: what others
+    leave it is for the plan to say.
+    """
+    if not changed.reduce_only:
+        return wish
+    return sized(wish, min(wish.quantity, slip.remaining))
 
 
 def is_made(order: Order, wanted: dict[str, Decimal]) -> bool:

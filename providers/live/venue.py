@@ -83,7 +83,8 @@ class Ticket:
     """One order as it goes to the venue.
 
     `client_id` is unique for ever at this venue. `venue_id` is the venue's own id, once it is
-    known. `quantity` is the whole quantity of this ticket, whatever of it has filled.
+    known. `quantity` is the whole quantity of this ticket, whatever of it has filled; `filled` is
+    what we knew to have filled when we made up our mind.
     """
 
     client_id: str
@@ -100,6 +101,7 @@ class Ticket:
     post_only: bool = False
     reduce_only: bool = False
     venue_id: str | None = None
+    filled: Decimal = ZERO
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -181,7 +183,8 @@ class Traits:
     `orders` has, for each kind of instrument, each order type that rests or executes there and the
     times in force it takes. `dedupes` says that a ticket sent twice makes one order, for ever.
     `client_ids` is a pattern of what the venue takes as a client's own id, matched whole.
-    `money_is_cash`: what `Funds.money` counts; see there.
+    `trails` has the distances that a native TRAILING_STOP takes. `money_is_cash`: what
+    `Funds.money` counts; see there.
     """
 
     orders: Mapping[AssetClass, Mapping[OrderType, frozenset[TimeInForce]]]
@@ -191,6 +194,7 @@ class Traits:
     post_only: frozenset[AssetClass] = frozenset()
     iceberg: frozenset[AssetClass] = frozenset()
     short_selling: frozenset[AssetClass] = frozenset()
+    trails: frozenset[TrailingType] = frozenset(TrailingType)
     max_leverage: Decimal | None = None
     client_ids: str = r"[A-Za-z0-9_-]{1,36}"
     rate_limits: RateLimits | None = None
@@ -252,8 +256,9 @@ class Venue(Protocol):
         """Change a working order: quantity and prices, to those of `changed`.
 
         Where the venue makes a new order of it, that one has the client id of `changed`, the report
-        is about it, and `changed.quantity` is what it is to fill besides what the old one has. Not
-        called where `amends` is NONE. Raises Refused and Gone.
+        is about it, and `changed.quantity` is what it is to fill besides `ticket.filled`: less,
+        if more of the old one has filled meanwhile. Not called where `amends` is NONE. Raises
+        Refused and Gone.
         """
 
     async def cancel(self, ticket: Ticket) -> Report | None:

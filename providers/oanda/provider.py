@@ -156,7 +156,7 @@ class OandaVenue:
             raise
 
     async def replace(self, ticket: Ticket, changed: Ticket) -> Report:
-        """What had filled of the order is taken off the new one's units.
+        """What has filled since we last knew is taken off the new one's units.
 
         OANDA may cancel the new order at once, for want of margin: both are gone then, and the
         report says REJECTED.
@@ -164,7 +164,7 @@ class OandaVenue:
         standing = await self.find(ticket)
         if standing is None or standing.progress.over:
             raise Gone("OANDA does not have the order open any more")
-        units = changed.quantity - standing.filled
+        units = changed.quantity - (standing.filled - ticket.filled)
         if units <= 0:
             raise Refused(RejectReason.INVALID_QUANTITY, "so much has filled already")
         body = parse.order_request(changed, units)

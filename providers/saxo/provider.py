@@ -22,7 +22,14 @@ from providers.live.venue import (
     Unanswered,
     Update,
 )
-from providers.models import AssetClass, OrderType, RateLimits, RejectReason, TimeInForce
+from providers.models import (
+    AssetClass,
+    OrderType,
+    RateLimits,
+    RejectReason,
+    TimeInForce,
+    TrailingType,
+)
 from providers.saxo import listings, parse
 from providers.saxo.catalog import Catalog
 from providers.saxo.client import ORDERS, Client, Keys, utc_now
@@ -49,6 +56,7 @@ TRAITS: Final = Traits(
     amends=Amends.IN_PLACE,
     money_is_cash=False,
     short_selling=frozenset({AssetClass.FOREX}),
+    trails=frozenset({TrailingType.ABSOLUTE}),
     rate_limits=RateLimits(requests_per_minute=120, orders_per_second=1),
 )
 """As developer.saxo has the limits: per session, the requests for each group of services."""
