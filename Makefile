@@ -13,7 +13,7 @@ SYNC := $(PIP) --no-compile --no-deps --require-hashes --requirement
 PARALLEL := --numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
-.PHONY: help serve install test check lint format models conform wheel bench stream-soak fuzz-seeds machine mutants mutants-engine lock clean
+.PHONY: help serve install test check lint format models conform wheel bench stream-soak fuzz-seeds machine mutants mutants-engine venue-faults venue-matrix lock clean
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 16
@@ -64,6 +64,12 @@ machine: .venv/.dev  ## 10,000 random runs of the engine's state machine (RUNS=.
 mutants: .venv/.dev  ## which checks notice which of 775 wrong servers (ARGS="--only ORD-001")
 	$(BIN)/python -m contract_tests.mutants $(ARGS)
 
+venue-faults: .venv/.dev  ## 1,000 fault schedules at each emulated venue (ARGS="--venue alpaca --count 50")
+	$(BIN)/python -m scripts.venue_faults $(ARGS)
+
+venue-matrix: .venv/.dev  ## judge the server before each emulated venue, and write the table of README
+	$(BIN)/python -m scripts.venue_matrix $(ARGS)
+
 # Mutates a copy in mutants/, for about half an hour on two cores.
 mutants-engine: .venv/.dev  ## mutate the engine and list what its tests do not notice
 	$(PIP) "mutmut>=3.6,<4"
@@ -87,7 +93,7 @@ RESOLVE = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --upgr
 
 lock: .venv/.dev  ## resolve the dependencies of pyproject.toml anew
 	$(PIP) uv
-	$(RESOLVE) --output-file .ci/dev.lock --extra dev
+	$(RESOLVE) --output-file .ci/dev.lock --extra dev --group specifications
 	$(RESOLVE) --output-file .ci/runtime.lock --constraint .ci/dev.lock
 	cd .ci && npm update --package-lock-only --omit-lockfile-registry-resolved
 
