@@ -11,7 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from contract_tests.laboratory.servers import PREFIX, Server
+import httpx
+
+from contract_tests.laboratory.servers import PREFIX, Server, free_port
 
 ROOT: Final = Path(__file__).resolve().parents[2]
 SYMBOLS: Final[Mapping[str, tuple[str, ...]]] = {
@@ -30,32 +32,49 @@ class Behind:
 
     server: Server
     emulator: str
+    emulator_url: str
 
     @property
     def arguments(self) -> list[str]:
         """What `trading-conformance run` is told."""
         return [self.server.url, *(f"--symbol={symbol}" for symbol in SYMBOLS[self.emulator])]
 
+    def violations(self) -> list[str]:
+        """What was not as the venue specifies it."""
+        found: list[str] = httpx.get(f"{self.emulator_url}/_violations", timeout=10).json()
+        return found
+
 
 @contextmanager
 def behind(venue: str, folder: Path, **exchange: object) -> Iterator[Behind]:
     """Start both, and end both. `exchange` are settings of the exchange inside the emulator."""
-    with emulating(venue, folder, exchange) as environment:
+    port = free_port()
+    with emulating(venue, folder, port, exchange) as environment:
         options = {name.removeprefix(PREFIX): value for name, value in environment.items()}
         server = Server(folder, provider=venue, options=options).start()
         try:
-            yield Behind(server, venue)
+            yield Behind(server, venue, f"http://127.0.0.1:{port}")
         finally:
             server.stop()
 
 
 @contextmanager
-def emulating(venue: str, folder: Path, exchange: Mapping[str, object]) -> Iterator[dict[str, str]]:
+def emulating(
+    venue: str, folder: Path, port: int, exchange: Mapping[str, object]
+) -> Iterator[dict[str, str]]:
     """An emulator as a process; yields the variables with which a server finds it."""
     settings = [f"{name}={value}" for name, value in exchange.items()]
     with (folder / "emulator.log").open("wb") as log:
         process = subprocess.Popen(
-            [sys.executable, "-m", "tests.venues.emulate", venue, "--set", *settings],
+            [
+                sys.executable,
+                "-m",
+                "tests.venues.emulate",
+                venue,
+                f"--port={port}",
+                "--set",
+                *settings,
+            ],
             cwd=ROOT,
             env={**os.environ, "PYTHONPATH": str(ROOT)},
             stdin=subprocess.DEVNULL,

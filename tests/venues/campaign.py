@@ -220,10 +220,10 @@ class Ours:
             self.provider = None
 
 
-def hastened() -> None:
+def hastened(put: Callable[[object, str, object], None] = setattr) -> None:
     """Let this process give up on silence soon, and read the market's history once."""
-    setattr(http, "TIMEOUT", httpx.Timeout(1.0))  # noqa: B010 - it is final to everybody else
-    setattr(feed, "load", functools.cache(history.load))  # noqa: B010
+    put(http, "TIMEOUT", httpx.Timeout(1.0))
+    put(feed, "load", functools.cache(history.load))
 
 
 async def run(emulator: Emulator, folder: Path, seed: int) -> Counter[str]:
