@@ -30,6 +30,11 @@ examples:
   trading-api serve --port 9000 --database-url sqlite:////var/lib/trading/orders.db
   {PREFIX}API_KEYS=alice:sha256:... trading-api serve --host 0.0.0.0 --log-format json
       for others to use: keys are needed (see `trading-api key --help`), logs are for machines
+  TRADING_API_ALPACA_KEY_ID=... TRADING_API_ALPACA_SECRET_KEY=... \
+      trading-api serve --provider alpaca
+      in front of a practice account at Alpaca; credentials never come from the command line
+  trading-api serve --provider-options market_data=binance
+      the paper exchange on real prices
   gunicorn --config python:handlers.gunicorn_conf
       for production; reads the same environment
 

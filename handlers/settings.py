@@ -51,7 +51,9 @@ class Settings(BaseSettings):
     provider: str = Field(
         "paper",
         description="What orders are sent to: paper, a simulated exchange; backtest, history (see"
-        " `trading-api backtest`); or none, which leaves the server alive but not ready.",
+        " `trading-api backtest`); alpaca, binance, oanda, saxo or ccxt, a real venue, with its"
+        " practice accounts unless the option environment=live says otherwise; or none, which"
+        " leaves the server alive but not ready.",
     )
     provider_options: Annotated[dict[str, str], NoDecode, BeforeValidator(_pairs)] = Field(
         {}, description="Options of the provider, as NAME=VALUE,NAME=VALUE."

@@ -202,8 +202,3 @@ async def dropped(task: asyncio.Future[T]) -> None:
     """End a task that nobody waits for any more."""
     task.cancel()
     await asyncio.wait((task,))
-
-
-def feed(settings: OandaSettings) -> OandaFeed:
-    """Raises ValueError where token or account is missing."""
-    return OandaFeed(settings)

@@ -40,6 +40,7 @@ from providers.live.venue import (
 from providers.models import AssetClass, OrderType, RejectReason, TimeInForce
 from providers.oanda import errors, parse
 from providers.oanda.client import RATE_LIMITS, Client
+from providers.oanda.feed import OandaFeed
 from providers.oanda.follower import Follower
 from providers.oanda.history import (
     Story,
@@ -297,3 +298,8 @@ def first_of(pages: Json) -> int:
 def venue(settings: OandaSettings) -> OandaVenue:
     """Raises ValueError where token or account is missing."""
     return OandaVenue(settings)
+
+
+def feed(settings: OandaSettings) -> OandaFeed:
+    """Raises ValueError where token or account is missing."""
+    return OandaFeed(settings)

@@ -15,6 +15,7 @@ import httpx
 
 from contract_tests.laboratory.servers import PREFIX, Server, free_port
 
+COMMAND: Final = (sys.executable, "-m", "tests.venues.emulate")
 ROOT: Final = Path(__file__).resolve().parents[2]
 SYMBOLS: Final[Mapping[str, tuple[str, ...]]] = {
     "alpaca": ("AAPL=2", "BTC/USD=0.02"),

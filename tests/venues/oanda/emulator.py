@@ -28,8 +28,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from providers.base import Instrument
 from providers.models import AssetClass
-from providers.oanda.feed import feed
-from providers.oanda.provider import venue
+from providers.oanda.provider import feed, venue
 from providers.oanda.settings import PREFIX, OandaSettings
 from tests.venues.emulated import Emulated
 from tests.venues.exchange import ACCOUNT, Backing, backing
