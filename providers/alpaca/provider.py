@@ -96,7 +96,6 @@ class AlpacaVenue:
         self._pairs: parse.Pairs = {}
         self._before: dict[str, parse.Before] = {}
         self._reported: dict[str, Reported] = {}
-        self._listening = False
 
     @property
     def traits(self) -> Traits:
@@ -139,11 +138,8 @@ class AlpacaVenue:
             raise Unanswered("Alpaca has changed the order, and does not say how") from error
 
     async def _standing(self, order_id: str) -> Reported:
-        """What has been reported of an open order, or is now. Raises Gone if there is none.
-
-        Where no stream is heard, the order may have filled since it was last reported.
-        """
-        if order_id not in self._reported or not self._listening:
+        """What has been reported of an open order, or is now. Raises Gone if there is none."""
+        if order_id not in self._reported:
             order = await self._api.read(f"/v2/orders/{order_id}")
             if order is not None:
                 await self._report(order)
@@ -200,16 +196,12 @@ class AlpacaVenue:
         return reconnecting(self.name, self._session)
 
     async def _session(self) -> AsyncGenerator[Update, None]:
-        try:
-            async with aclosing(order_updates(self._settings)) as told:
-                async for update in told:
-                    self._listening = True
-                    if update is None:
-                        yield Connection(up=True)
-                    elif parse.is_ours(order := parse.told_order(update)):
-                        yield await self._report(order, update)
-        finally:
-            self._listening = False
+        async with aclosing(order_updates(self._settings)) as told:
+            async for update in told:
+                if update is None:
+                    yield Connection(up=True)
+                elif parse.is_ours(order := parse.told_order(update)):
+                    yield await self._report(order, update)
 
     # What orders have filled by themselves
 

@@ -46,10 +46,9 @@ async def test_a_command_is_sent_once(venue: AlpacaVenue, emulated: Emulated) ->
 
 
 async def test_a_cancel_and_a_change_without_an_answer(
-    venue: AlpacaVenue, emulated: Emulated, monkeypatch: pytest.MonkeyPatch
+    venue: AlpacaVenue, emulated: Emulated
 ) -> None:
-    """As a stream would be heard: then nothing is read before the command."""
-    monkeypatch.setattr(venue, "_listening", True)
+    """What became of either is asked for."""
     order = await placed(venue, resting())
     changed = replace(order, client_id="t-2", venue_id=None, limit_price=Decimal(12))
     emulated.faults.odds = Odds(failed=1)
@@ -77,7 +76,6 @@ async def test_a_change_whose_effect_cannot_be_read(
 
     await found(venue, order)
     monkeypatch.setattr(venue, "_filled_before", unreachable)
-    monkeypatch.setattr(venue, "_listening", True)
     with pytest.raises(Unanswered):
         await venue.replace(order, changed)
     monkeypatch.undo()
