@@ -163,7 +163,8 @@ class LiveAccount:
 
         def command(books: Books) -> None:
             slip = books.slips.known(report.client_id, report.venue_id)
-            if slip is not None and report.progress is Progress.REJECTED:
+            live = slip is not None and books.slips.live(slip.client_id) is not None
+            if slip is not None and live and report.progress is Progress.REJECTED:
                 self.paused.note(slip.order_id)
             error = enter(books, report, asked)
             if error is not None:

@@ -7,7 +7,7 @@ ticket had filled with it, so none counts twice and none is passed over.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
@@ -20,7 +20,7 @@ from providers.engine.state import TERMINAL, Notice
 from providers.engine.trailing import trails
 from providers.engine.transitions import fill, reduce
 from providers.engine.turn import Turn
-from providers.live.slips import Slip, Slips, Stage
+from providers.live.slips import Slip, Slips, Stage, outlived
 from providers.live.venue import Execution, Progress, Report, Ticket
 from providers.models import (
     Order,
@@ -54,12 +54,12 @@ def book(
         slip = book_stray(turn, slip, fresh)
     for execution in fresh:
         slip = book_execution(turn, slip, execution)
-    if report.replaced_by is not None:
-        keep(slips, slip)  # what follows is told of the order in its place
-        return
+    if report.replaced_by is not None and not outlived(slips, slip):
+        keep(slips, replace(slip, replaced_by=report.replaced_by))
+        return  # what follows is told of the order in its place
     if report.progress.over:
         slips.end(slip)
-        if turn.order(slip.order_id) is not None:
+        if turn.order(slip.order_id) is not None and not outlived(slips, slip):
             end_ticket(turn, slip, report)
         return
     if slips.live(slip.client_id) is None and not slip.presumed:
@@ -101,6 +101,14 @@ def executions(slip: Slip, report: Report, *, settle: bool) -> Iterator[Executio
         if not settle or report.average_price is None:
             raise MissingExecutions
         yield remainder(report, booked, notional)
+
+
+def told_to(report: Report, booked: Decimal) -> Decimal:
+    """How much will be booked with what a report tells in executions, from what is by now."""
+    for each in sorted(report.executions, key=lambda one: one.cumulative):
+        if each.cumulative - each.quantity == booked:
+            booked = each.cumulative
+    return booked
 
 
 def remainder(report: Report, booked: Decimal, notional: Decimal) -> Execution:
@@ -251,6 +259,15 @@ def lives_on(order: Order, slip: Slip, report: Report) -> bool:
         and order.time_in_force is not TimeInForce.DAY
     )
     return slip.withdrawn or by_the_day or report.progress is Progress.FILLED
+
+
+def force(turn: Turn, order: Order, change: Mapping[str, Decimal]) -> None:
+    """Make a change that the venue has made, although the market has moved past it."""
+    rest = change.get("quantity", order.quantity) - order.filled_quantity
+    if order.status in TERMINAL or rest <= 0:
+        return
+    changed = order.evolve(**change, remaining_quantity=rest, updated_at=turn.stamp())
+    turn.order_event("ORDER_MODIFIED", changed)
 
 
 def has_expired(turn: Turn, order: Order) -> bool:

@@ -11,11 +11,9 @@ import logging
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import replace
 from datetime import datetime
-from decimal import Decimal
 from typing import Final
 
 from providers.breakers import CircuitBreakers
-from providers.engine.orders import modify
 from providers.errors import (
     OrderRejected,
     ProviderError,
@@ -26,9 +24,23 @@ from providers.errors import (
 from providers.live import booking
 from providers.live.account import Books, LiveAccount, enter
 from providers.live.exits import retreat
-from providers.live.slips import Slip, Stage
-from providers.live.venue import Amends, Gone, Refused, Report, Ticket, Unanswered
-from providers.models import ModifyOrderRequest, RejectReason
+from providers.live.pace import seconds as delta
+from providers.live.slips import Slip, Stage, outlived
+from providers.live.tickets import (
+    about,
+    apply_change,
+    filled_of,
+    free_client_id,
+    in_new_order,
+    is_as,
+    is_settled,
+    of_stranger,
+    slip_after,
+    terms_of,
+    wanted,
+)
+from providers.live.venue import Amends, Gone, Refused, Report, Unanswered
+from providers.models import RejectReason
 
 log = logging.getLogger(__name__)
 
@@ -131,26 +143,30 @@ class Courier:
             unknown += 1
             if unknown >= UNKNOWN_TWICE:
                 message = f"{self._venue.name} did not answer, and does not know the order"
-                await self._refused(slip, RejectReason.UNKNOWN, message, presumed=True)
-                raise ProviderUnavailable(message)
-        return []
+                if await self._refused(slip, RejectReason.UNKNOWN, message, presumed=True):
+                    raise ProviderUnavailable(message)
+                break
+        return await self._plan()
 
     async def _refused(
         self, slip: Slip, reason: RejectReason, message: str, *, presumed: bool = False
-    ) -> None:
-        """The ticket is over without having been one."""
+    ) -> bool:
+        """The ticket is over without having been one; False if the stream knows better."""
         self._account.paused.note(slip.order_id)
 
-        def command(books: Books) -> None:
-            if books.slips.live(slip.client_id) is None:
-                return  # the stream was faster
-            books.slips.end(replace(slip, presumed=presumed))
-            turn = books.turn()
-            booking.refuse(turn, slip, reason, message)
-            books.enter(turn)
-            free_client_id(books, slip)
+        def command(books: Books) -> bool:
+            live = books.slips.live(slip.client_id)
+            if live is None or live.stage is not slip.stage or live.filled != slip.filled:
+                return False
+            books.slips.end(replace(live, presumed=presumed))
+            if not books.slips.at_venue(live.order_id):
+                turn = books.turn()
+                booking.refuse(turn, live, reason, message)
+                books.enter(turn)
+                free_client_id(books, live)
+            return True
 
-        await self._account.note(command)
+        return await self._account.note(command)
 
     def _count_exit(self, slip: Slip) -> None:
         if slip.ticket.reduce_only:
@@ -167,7 +183,7 @@ class Courier:
             await self._unchanged(slip, pause=True)
             raise OrderRejected(refusal.reason, refusal.message, slip.order_id) from refusal
         except Gone:
-            await self._unchanged(slip)
+            await self._unchanged(slip, pause=True)
             return await self.ask(slip)
         except (Unanswered, ProviderError):
             self._breakers.adapter.record()
@@ -179,37 +195,54 @@ class Courier:
         return await self.changed(slip, report)
 
     async def _find_out_change(self, slip: Slip) -> list[Slip]:
+        looks = 0
         for seconds in self._account.pace.ask_after:
             await self._sleep(seconds)
             try:
-                return await self.settle_change(slip)
+                made = await self._made(slip)
             except UNREACHED:
                 continue
+            if made is not None:
+                return made
+            looks += 1
+            if looks >= UNKNOWN_TWICE:
+                return await self._not_made(slip)
         return []
 
     async def settle_change(self, slip: Slip) -> list[Slip]:
         """Find out what became of a change, and book that."""
+        made = await self._made(slip)
+        return await self._not_made(slip) if made is None else made
+
+    async def _made(self, slip: Slip) -> list[Slip] | None:
+        """What follows from a change if the venue has made it; None if it has not."""
         in_place = self._venue.traits.amends is Amends.IN_PLACE
-        target = slip.ticket if in_place else wanted(slip)
-        report = await self._venue.find(target)
+        report = await self._venue.find(slip.ticket if in_place else wanted(slip))
         if report is not None and (not in_place or is_as(report, wanted(slip))):
             return await self.changed(slip, report)
-        await self._unchanged(slip)
+        before = report if in_place else await self._venue.find(slip.ticket)
+        if before is not None and before.replaced_by is not None:
+            return []  # it is, and the new order is not to be found yet
+        return None
+
+    async def _not_made(self, slip: Slip) -> list[Slip]:
+        await self._unchanged(slip, pause=True)
         return await self.ask(slip)
 
     async def changed(self, slip: Slip, report: Report) -> list[Slip]:
         """The change is made: the ticket is the changed one from now, and so is our order."""
         asked = self._account.clock()
         fresh = await self._complete(slip_after(slip, report), report)
+        new = in_new_order(slip, report)
 
         def command(books: Books) -> None:
             live = books.slips.live(slip.client_id)
-            if live is None or live.stage is not Stage.CHANGING:
-                enter(books, fresh, asked)  # settled already, by what the stream has told
+            if live is None or is_settled(books, live, report, new=new):
+                enter(books, fresh, asked)
                 return
-            if in_new_order(slip, report):
-                books.slips.end(slip)
-            after = books.slips.put(slip_after(slip, report))
+            if new:  # how the old one has ended is to be asked for
+                books.slips.put(live.at(Stage.CANCELLING, asked, changed=None, change=None))
+            after = books.slips.put(slip_after(replace(live, changed=slip.changed), report))
             if slip.change is not None:
                 apply_change(books, slip)
             turn = books.turn()
@@ -218,7 +251,7 @@ class Courier:
 
         self._account.paused.forget(slip.order_id)
         _, slips = await self._account.transact(command)
-        if in_new_order(slip, report):
+        if new:
             slips = [*slips, *await self._last_of(slip)]
         return slips
 
@@ -226,10 +259,10 @@ class Courier:
         """What the old order of a change has filled to its end: nothing tells of it any more."""
         try:
             report = await self._venue.find(slip.ticket)
+            return [] if report is None else await self.enter(slip, report)
         except UNREACHED as error:
             log.warning("how %s ended cannot be told: %s", slip.client_id, error)
-            return []  # the comparison of positions will find it
-        return [] if report is None else await self.enter(slip, report)
+            return []  # it is asked for until it can
 
     async def _unchanged(self, slip: Slip, *, pause: bool = False) -> None:
         if pause:
@@ -237,7 +270,7 @@ class Courier:
 
         def command(books: Books) -> None:
             live = books.slips.live(slip.client_id)
-            if live is not None:
+            if live is not None and live.stage is Stage.CHANGING and live.changed == slip.changed:
                 now = self._account.clock()
                 books.slips.put(live.at(Stage.WORKING, now, changed=None, change=None))
 
@@ -253,7 +286,10 @@ class Courier:
         except Refused as refusal:
             await self._not_cancelled(slip)
             raise OrderRejected(refusal.reason, refusal.message, slip.order_id) from refusal
-        except UNREACHED:
+        except (Unanswered, ProviderError):
+            self._breakers.adapter.record()
+            raise  # it may be cancelled yet: it stays CANCELLING, and is asked for
+        except (ProviderUnavailable, RateLimited):
             self._breakers.adapter.record()
             await self._not_cancelled(slip)
             raise
@@ -277,38 +313,77 @@ class Courier:
 
     async def ask(self, slip: Slip) -> list[Slip]:
         """Ask how a ticket stands, and book it. Raises what the venue's calls raise."""
-        asked = self._account.clock()
-        report = await self._venue.find(slip.ticket)
-        if report is None:
-            message = f"{self._venue.name} does not know the order any more"
-            await self._refused(slip, RejectReason.UNKNOWN, message, presumed=True)
-            return await self._plan()
-        return await self.enter(slip, report, asked)
+        for pause in (0.0, self._account.pace.ask_after[0]):
+            await self._sleep(pause)
+            asked = self._account.clock()
+            report = await self._venue.find(slip.ticket)
+            if report is not None:
+                return await self.enter(slip, report, asked)
+        if slip.stage is Stage.SENDING and self.is_young(slip):
+            return []  # it may be on its way
+        message = f"{self._venue.name} does not know the order any more"
+        await self._refused(slip, RejectReason.UNKNOWN, message, presumed=True)
+        return await self._plan()
+
+    def is_young(self, slip: Slip) -> bool:
+        """Whether whoever performs the step that is under way may still be at it."""
+        return self._account.clock() - slip.since < delta(self._account.pace.overdue)
 
     async def enter(self, slip: Slip, report: Report, asked: datetime | None = None) -> list[Slip]:
         """Book a report that answers a call."""
         asked = asked or self._account.clock()
-        return await self._account.book(await self._complete(slip, report), asked)
+        return await self._booked(await self._complete(slip, report), asked)
+
+    async def _booked(self, report: Report, asked: datetime) -> list[Slip]:
+        try:
+            return await self._account.book(report, asked)
+        except booking.MissingExecutions as error:
+            name = self._venue.name
+            raise ProviderError(f"{name} does not say at what price the order filled") from error
 
     async def adopt(self, report: Report, asked: datetime) -> None:
         """An open order at the venue that no slip stands for: somebody else's, or one we lost."""
         if report.filled and not report.executions:
             executions = await self._venue.executions(of_stranger(report))
             report = replace(report, executions=tuple(executions or ()))
-        await self.carry(await self._account.book(report, asked))
+        await self.carry(await self._booked(report, asked))
+
+    def is_under_way(self, slip: Slip) -> bool:
+        return slip.stage is Stage.CHANGING and self.is_young(slip)
+
+    async def inherit(self, slip: Slip, heir: Report) -> None:
+        """Somebody else has changed an order at a venue that makes new ones of them."""
+        name = heir.client_id or f"venue-{heir.venue_id}"
+        order = await self._account.order(slip.order_id)
+        if order is not None:
+            ticket = replace(slip.ticket, client_id=name, venue_id=heir.venue_id)
+            changed = replace(ticket, limit_price=heir.limit_price, stop_price=heir.stop_price)
+            changing = replace(slip, changed=changed, change=terms_of(heir, slip, order))
+            await self.carry(await self.changed(changing, replace(heir, client_id=name)))
+
+    async def end_of_line(self, slip: Slip) -> None:
+        """An order that was replaced by one that is not open: that was its end."""
+        asked = self._account.clock()
+        report = await self._venue.find(slip.ticket)
+        if report is not None:
+            await self.carry(await self.enter(slip, replace(report, replaced_by=None), asked))
 
     async def resume(self, slip: Slip) -> None:
         """A ticket that was to be cancelled and works all the same: cancel it again."""
         if slip.stage is not Stage.CANCELLING:
             return
 
-        def command(books: Books) -> None:
+        def command(books: Books) -> list[Slip]:
             live = books.slips.live(slip.client_id)
-            if live is not None and live.stage is Stage.CANCELLING and live.change is None:
-                books.slips.put(live.at(Stage.WORKING, self._account.clock(), withdrawn=False))
+            if live is None or live.stage is not Stage.CANCELLING or outlived(books.slips, live):
+                return []
+            if live.change is not None:  # somebody waits for what comes after it
+                return [books.slips.put(live.at(Stage.CANCELLING, self._account.clock()))]
+            books.slips.put(live.at(Stage.WORKING, self._account.clock(), withdrawn=False))
+            return []
 
-        _, slips = await self._account.transact(command)
-        await self.carry(slips)
+        again, slips = await self._account.transact(command)
+        await self.carry([*again, *slips])
 
     async def told(self, report: Report) -> list[Slip]:
         """Book a report of the stream; where it tells of fills that are missing, ask for them."""
@@ -324,9 +399,8 @@ class Courier:
 
     async def _complete(self, slip: Slip, report: Report) -> Report:
         """The report with all executions that the venue tells, where it has filled since."""
-        told = report.executions[-1].cumulative if report.executions else slip.filled
         booked = await self._account.note(lambda books: filled_of(books, slip))
-        if report.filled <= booked or (told >= report.filled and report.executions):
+        if booking.told_to(report, booked) >= report.filled:
             return report
         ticket = replace(slip.ticket, venue_id=report.venue_id)
         try:
@@ -335,82 +409,3 @@ class Courier:
             log.warning("executions of %s cannot be told: %s", slip.client_id, error)
             executions = None
         return report if executions is None else replace(report, executions=tuple(executions))
-
-
-def about(books: Books, report: Report) -> Slip | None:
-    """The slip that a report is about, also as the one that is being changed into it."""
-    known = books.slips.known(report.client_id, report.venue_id)
-    if known is not None:
-        return known
-    changing = (slip for slip in books.slips if slip.changed is not None)
-    return next((slip for slip in changing if wanted(slip).client_id == report.client_id), None)
-
-
-def of_stranger(report: Report) -> Ticket:
-    return Ticket(
-        client_id=report.client_id,
-        venue_id=report.venue_id,
-        symbol=report.symbol,
-        side=report.side,
-        order_type=report.order_type,
-        quantity=report.quantity,
-    )
-
-
-def filled_of(books: Books, slip: Slip) -> Decimal:
-    known = books.slips.known(slip.client_id, None)
-    return known.filled if known is not None else slip.filled
-
-
-def wanted(slip: Slip) -> Ticket:
-    if slip.changed is None:
-        raise LookupError(f"{slip.client_id} is not being changed")
-    return slip.changed
-
-
-def is_as(report: Report, ticket: Ticket) -> bool:
-    """Whether the order at the venue has these terms."""
-    return (report.quantity, report.limit_price, report.stop_price) == (
-        ticket.quantity,
-        ticket.limit_price,
-        ticket.stop_price,
-    )
-
-
-def in_new_order(slip: Slip, report: Report) -> bool:
-    """Whether the venue has made a new order of the changed ticket."""
-    return report.client_id == wanted(slip).client_id
-
-
-def slip_after(slip: Slip, report: Report) -> Slip:
-    """The slip of a change that was made; nothing of a new order has been booked yet."""
-    new = in_new_order(slip, report)
-    ticket = replace(
-        wanted(slip),
-        client_id=report.client_id if new else slip.client_id,
-        venue_id=report.venue_id,
-        quantity=report.quantity,
-    )
-    after = replace(slip, ticket=ticket, stage=Stage.WORKING, changed=None, change=None)
-    if not new:
-        return after
-    zero = slip.filled - slip.filled
-    return replace(after, filled=zero, notional=zero)
-
-
-def apply_change(books: Books, slip: Slip) -> None:
-    """Change our order as the venue has changed its own."""
-    order = books.state.orders.get(slip.order_id)
-    if order is not None and slip.change is not None:
-        change = ModifyOrderRequest(**slip.change)
-        books.emit(modify(books.state, order, change, books.world))
-
-
-def free_client_id(books: Books, slip: Slip) -> None:
-    """A client_order_id whose order was rejected may be used again."""
-    order = books.session.find_order(slip.order_id)
-    if order is None or order.status != "REJECTED" or order.client_order_id is None:
-        return
-    past = books.session.find_submission(order.client_order_id)
-    if past is not None and past.order_id == order.id:
-        books.session.forget_submission(order.client_order_id)

@@ -102,8 +102,8 @@ def opened(turn: Turn, holding: Holding, side: PositionSide) -> None:
     turn.position_event("POSITION_OPENED", position, {})
 
 
-def true_up(turn: Turn, funds: Funds, *, money_is_cash: bool) -> Decimal:
-    """Bring the balance to what the venue's money says; returns by how much it was off.
+def money_off(turn: Turn, funds: Funds, *, money_is_cash: bool) -> Decimal | None:
+    """By how much the balance is not what the venue's money says; None if it is.
 
     The difference counts as a deposit (or a withdrawal, interest, a fee that no execution told of).
     """
@@ -115,7 +115,4 @@ def true_up(turn: Turn, funds: Funds, *, money_is_cash: bool) -> Decimal:
             money = EXACT.add(money, bound if long else bound.copy_negate())
     off = EXACT.subtract(money, turn.ledger.balance)
     fresh = turn.ledger.currency != funds.currency
-    if abs(off) < CENT and not fresh:
-        return ZERO
-    turn.deposit(off, funds.currency)
-    return off
+    return off if abs(off) >= CENT or fresh else None

@@ -60,6 +60,7 @@ class LiveMarket:
         self._demand: dict[str, float] = {}
         self._wanted = Wanted()
         self._streaming = False
+        self._missed: frozenset[str] = frozenset()
         self._stale: dict[str, datetime] = {}
         self._asking = asyncio.Lock()
         self._tasks: list[asyncio.Task[None]] = []
@@ -133,7 +134,7 @@ class LiveMarket:
         """
         if symbol not in self._latest:
             return True
-        told = self._streaming and symbol in self._wanted.symbols
+        told = self._streaming and symbol in self._wanted.symbols - self._missed
         return not told and self._now() - self._confirmed[symbol] > FRESH_SECONDS
 
     async def _ask(self, symbols: Iterable[str]) -> None:
@@ -152,6 +153,7 @@ class LiveMarket:
     def _take(self, quote: Quote) -> None:
         symbol = quote.symbol
         self._confirmed[symbol] = self._now()
+        self._missed -= {symbol}
         self._freshen([symbol])
         before = self._latest.get(symbol)
         if quote.bid >= quote.ask or (before is not None and quote.timestamp < before.timestamp):
@@ -162,18 +164,32 @@ class LiveMarket:
             self.heard(told)
 
     async def _listen(self) -> None:
-        async for told in self._feed.stream(self._wanted):
-            if isinstance(told, Connection):
-                self._streaming = told.up
-            else:
-                self._take(told)
+        while True:
+            try:
+                async for told in self._feed.stream(self._wanted):
+                    self._hear(told)
+            except Exception:  # nor may it leave us with quotes that never change again
+                log.exception("the quotes of %s have ended", self.name)
+            self._streaming = False
+            await asyncio.sleep(LOOK_SECONDS)
+
+    def _hear(self, told: Quote | Connection) -> None:
+        if not isinstance(told, Connection):
+            self._take(told)
+            return
+        self._streaming = told.up
+        if told.up:
+            self._missed = self._wanted.symbols
 
     async def _look_after(self) -> None:
         """Choose what the stream tells, and ask for what it does not."""
         while True:
-            self._choose()
-            await self._fill_in()
-            self._judge()
+            try:
+                self._choose()
+                await self._fill_in()
+                self._judge()
+            except Exception:  # a bug met with one quote must not blind us to the others
+                log.exception("quotes of %s could not be looked after", self.name)
             await asyncio.sleep(LOOK_SECONDS)
 
     def _choose(self) -> None:

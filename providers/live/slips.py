@@ -45,7 +45,8 @@ class Slip:
     CHANGING, and `change` the fields of our order that it means. `withdrawn` says that only this
     ticket is taken back, and our order lives on. `restore` has the fields that our order goes back
     to if this ticket is refused. `presumed` says that the ticket is over because the venue did not
-    know it when it was asked; should it turn up after all, it is taken back.
+    know it when it was asked; should it turn up after all, it is taken back. `replaced_by` is the
+    venue's id of the order that somebody else has made of it.
     """
 
     order_id: str
@@ -59,6 +60,7 @@ class Slip:
     withdrawn: bool = False
     restore: Mapping[str, Decimal] | None = None
     presumed: bool = False
+    replaced_by: str | None = None
 
     @property
     def client_id(self) -> str:
@@ -134,6 +136,11 @@ class Slips:
     def _index(self, slip: Slip) -> None:
         if slip.ticket.venue_id:
             self._memos.set_memo(BY_VENUE_ID, slip.ticket.venue_id, slip.client_id)
+
+
+def outlived(slips: Slips, slip: Slip) -> bool:
+    """Whether another ticket stands for its order by now: the venue has made a new one of it."""
+    return any(other.client_id != slip.client_id for other in slips.of(slip.order_id))
 
 
 def decoded(bodies: Iterable[str]) -> list[Slip]:

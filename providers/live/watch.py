@@ -105,6 +105,8 @@ class Watch:
 
     async def _hold(self) -> bool:
         now = self._account.clock()
+        if self._listening is not None and self._listening.done():
+            self._listen_again(self._listening)
         if self._lease is not None:
             if self._lease.expires_at - now < TTL / 2:
                 self._lease = await self._store.renew_lease(self._lease, TTL, now)
@@ -115,6 +117,13 @@ class Watch:
             self._next_look = now
             self._listening = asyncio.create_task(self._listen(), name="venue-stream")
         return self._lease is not None
+
+    def _listen_again(self, ended: asyncio.Task[None]) -> None:
+        """The stream has met a bug of ours, or has ended: what it missed is looked for."""
+        log.error("the stream of %s has ended", self._account.venue.name, exc_info=_why(ended))
+        self._connection(Connection(up=False, error="the stream has ended"))
+        self._next_look = self._account.clock()
+        self._listening = asyncio.create_task(self._listen(), name="venue-stream")
 
     async def _stop_listening(self) -> None:
         if self._listening is not None:
@@ -127,11 +136,14 @@ class Watch:
         for slip in await self._slips():
             if slip.stage is not Stage.WORKING and now - slip.since > self._overdue(slip):
                 await self._settle(slip)
+        now = self._account.clock()
         if now >= self._next_look:
+            again = self._next_look = now + seconds(pace.compare_again)
             agreed = await self._reconciler.compare()
             self.ready = True
             self.last_heard = self._account.clock()
-            self._next_look = now + seconds(pace.compare if agreed else pace.compare_again)
+            if agreed and self._next_look is again:  # nobody has asked for another meanwhile
+                self._next_look = now + seconds(pace.compare)
         if self.ready:
             await self._courier.work()
 
@@ -210,6 +222,10 @@ class Watch:
         except Exception:  # a bug met with one report must not deafen us to the others
             log.exception("a report of %s could not be dealt with", self._account.venue.name)
             self._next_look = self._account.clock()
+
+
+def _why(ended: asyncio.Task[None]) -> BaseException | None:
+    return None if ended.cancelled() else ended.exception()
 
 
 def no_announcement(_: str) -> None:

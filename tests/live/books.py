@@ -34,6 +34,7 @@ from providers.models import (
 )
 from tests.live.fake import BTC, quoted, traits
 
+Amount = int | str | Decimal
 NOW = datetime(2026, 1, 5, 12, tzinfo=UTC)
 ORDER: dict[str, Any] = {
     "symbol": "BTC/USD",
@@ -134,7 +135,8 @@ class Account:
 
     def slip(self, order: Order, stage: Stage = Stage.WORKING, **more: Any) -> Slip:
         """A ticket of an order; its own fields, and those of the slip, may be given."""
-        own = {key: more.pop(key) for key in tuple(more) if key in Ticket.__dataclass_fields__}
+        names = Ticket.__dataclass_fields__.keys() - {"filled"}
+        own = {key: more.pop(key) for key in tuple(more) if key in names}
         ticket = Ticket(
             client_id=own.pop("client_id", f"t-{order.id}"),
             venue_id=own.pop("venue_id", f"v-{order.id}"),
@@ -208,7 +210,7 @@ class Account:
         return [event.name for event in self.events]
 
 
-def execution(quantity: int | str, at: int | str, cumulative: int | str, **more: Any) -> Execution:
+def execution(quantity: Amount, at: Amount, cumulative: Amount, **more: Any) -> Execution:
     return Execution(
         quantity=Decimal(quantity),
         price=Decimal(at),

@@ -242,7 +242,8 @@ class FakeVenue:
 
     async def open_orders(self) -> Sequence[Report]:
         await self._call("open_orders", "")
-        return [self.report(one) for one in self.open()]
+        known = [one for one in self.open() if one.ticket.client_id not in self.unaware]
+        return [self.report(one) for one in known]
 
     async def executions(self, ticket: Ticket) -> Sequence[Execution] | None:
         await self._call("executions", ticket.client_id)
