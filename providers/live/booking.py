@@ -54,12 +54,14 @@ def book(
         slip = book_stray(turn, slip, fresh)
     for execution in fresh:
         slip = book_execution(turn, slip, execution)
-    if report.replaced_by is not None and not outlived(slips, slip):
+    heir = slips.known("", report.replaced_by)
+    if report.replaced_by is not None and heir is None and not outlived(slips, slip):
         keep(slips, replace(slip, replaced_by=report.replaced_by))
         return  # what follows is told of the order in its place
     if report.progress.over:
         slips.end(slip)
-        if turn.order(slip.order_id) is not None and not outlived(slips, slip):
+        survived = heir is not None or outlived(slips, slip)  # the order, by another ticket
+        if turn.order(slip.order_id) is not None and not survived:
             end_ticket(turn, slip, report)
         return
     if slips.live(slip.client_id) is None and not slip.presumed:

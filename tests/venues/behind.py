@@ -27,6 +27,10 @@ SYMBOLS: Final[Mapping[str, tuple[str, ...]]] = {
 """What the suite trades at each venue, in orders of a usual size."""
 
 
+RICH: Final = 100_000_000
+"""Enough to buy more than a quote shows, which some checks must."""
+
+
 @dataclass(frozen=True)
 class Behind:
     """`server` is ours, `violations` asks the emulator what broke its venue's specification."""
@@ -64,7 +68,8 @@ def emulating(
     venue: str, folder: Path, port: int, exchange: Mapping[str, object]
 ) -> Iterator[dict[str, str]]:
     """An emulator as a process; yields the variables with which a server finds it."""
-    settings = [f"{name}={value}" for name, value in exchange.items()]
+    chosen = {"initial_balance": RICH, **exchange}
+    settings = [f"{name}={value}" for name, value in chosen.items()]
     with (folder / "emulator.log").open("wb") as log:
         process = subprocess.Popen(
             [
