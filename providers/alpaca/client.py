@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Any, Final
@@ -14,18 +13,11 @@ from providers.alpaca.settings import AlpacaSettings
 from providers.errors import ProviderError
 from providers.live.http import Http, Query
 from providers.live.settings import required
+from providers.live.venue import Limits
 
 FILLS_PAGE: Final = 100
 ORDERS_PAGE: Final = 500
 """The most that one answer may have."""
-
-
-@dataclass(frozen=True, slots=True)
-class RateLimitState:
-    """What Alpaca has last said of the requests that are left in the present minute."""
-
-    remaining: int
-    reset_at: datetime | None
 
 
 def credentials(settings: AlpacaSettings) -> dict[str, str]:
@@ -38,7 +30,7 @@ class TradingApi:
     """Orders, the account and the assets."""
 
     def __init__(self, name: str, settings: AlpacaSettings) -> None:
-        self.limits: RateLimitState | None = None
+        self.limits: Limits | None = None
         headers = credentials(settings)
         self._http = Http(name, settings.trading, headers=headers, observe=self._observe)
 
@@ -50,7 +42,7 @@ class TradingApi:
         reset = headers.get("x-ratelimit-reset", "")
         if remaining.isdecimal():
             at = datetime.fromtimestamp(int(reset), UTC) if reset.isdecimal() else None
-            self.limits = RateLimitState(int(remaining), at)
+            self.limits = Limits(int(remaining), at)
 
     async def read(self, path: str, query: Query | None = None) -> Any:
         """What a path of the trading API answers with; None where there is nothing, or 404."""

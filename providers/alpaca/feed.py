@@ -9,14 +9,14 @@ from typing import Final
 from urllib.parse import quote as quote_path
 
 from providers.alpaca import parse, prices
-from providers.alpaca.client import MarketDataApi, RateLimitState, TradingApi
+from providers.alpaca.client import MarketDataApi, TradingApi
 from providers.alpaca.parse import Json
 from providers.alpaca.settings import AlpacaSettings
 from providers.alpaca.streams import Lines
 from providers.base import BarQuery, Instrument
 from providers.errors import InvalidValue, SymbolNotFound
 from providers.live.reconnecting import reconnecting
-from providers.live.venue import Connection, Wanted
+from providers.live.venue import Connection, Limits, Wanted
 from providers.models import AssetClass, Bar, Quote
 
 SYMBOLS_AT_ONCE: Final = 200
@@ -44,7 +44,7 @@ class AlpacaFeed:
         return self._instruments
 
     @property
-    def limits(self) -> RateLimitState | None:
+    def limits(self) -> Limits | None:
         """What Alpaca has last said of the rate of requests to the trading API."""
         return self._trading.limits
 

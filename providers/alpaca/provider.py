@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import Final, NamedTuple
 
 from providers.alpaca import parse
-from providers.alpaca.client import RateLimitState, TradingApi
+from providers.alpaca.client import TradingApi
 from providers.alpaca.feed import AlpacaFeed
 from providers.alpaca.parse import Json
 from providers.alpaca.settings import AlpacaSettings
@@ -25,6 +25,7 @@ from providers.live.venue import (
     Funds,
     Gone,
     Holding,
+    Limits,
     Refused,
     Report,
     Ticket,
@@ -106,7 +107,7 @@ class AlpacaVenue:
         return self._instruments
 
     @property
-    def limits(self) -> RateLimitState | None:
+    def limits(self) -> Limits | None:
         """What Alpaca has last said of the rate of requests."""
         return self._api.limits
 

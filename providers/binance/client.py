@@ -27,6 +27,7 @@ from providers.binance.wire import from_ms, reading, to_ms
 from providers.errors import ProviderError, ProviderUnavailable, RateLimited
 from providers.live.http import Answer, Http, Query, retry_after
 from providers.live.settings import required
+from providers.live.venue import Limits
 
 log = logging.getLogger(__name__)
 
@@ -37,14 +38,6 @@ ZERO: Final = timedelta(0)
 
 def utc_now() -> datetime:
     return datetime.now(UTC)
-
-
-@dataclass(frozen=True, slots=True)
-class RateLimitState:
-    """How much weight of requests is left in this minute, and when the next one begins."""
-
-    remaining: int
-    reset_at: datetime | None
 
 
 @dataclass(slots=True)
@@ -117,7 +110,7 @@ class Client:
         self, name: str, settings: BinanceSettings, *, clock: Clock, trades: bool = False
     ) -> None:
         self.time = VenueTime(clock)
-        self.limits: RateLimitState | None = None
+        self.limits: Limits | None = None
         self.weight_limit: int | None = None
         self._name = name
         self._banned_until: datetime | None = None
@@ -213,7 +206,7 @@ class Client:
         if self.weight_limit is None or not used.isdecimal():
             return
         this_minute = self.time.now().replace(second=0, microsecond=0)
-        self.limits = RateLimitState(
+        self.limits = Limits(
             remaining=max(0, self.weight_limit - int(used)),
             reset_at=this_minute + timedelta(minutes=1),
         )

@@ -16,7 +16,7 @@ from typing import Any, Final
 
 from providers.base import BarQuery, Clock, Instrument
 from providers.binance import market, parse
-from providers.binance.client import Client, RateLimitState, utc_now
+from providers.binance.client import Client, utc_now
 from providers.binance.errors import Archived
 from providers.binance.market import Interval, Listing
 from providers.binance.parse import Fee
@@ -32,6 +32,7 @@ from providers.live.venue import (
     Funds,
     Gone,
     Holding,
+    Limits,
     Refused,
     Report,
     Ticket,
@@ -122,7 +123,7 @@ class BinanceVenue:
         return self._directory.instruments
 
     @property
-    def limits(self) -> RateLimitState | None:
+    def limits(self) -> Limits | None:
         """What is left of this minute's requests, as far as the venue has told."""
         return self._client.limits
 
@@ -270,7 +271,7 @@ class BinanceFeed:
         return self._directory.instruments
 
     @property
-    def limits(self) -> RateLimitState | None:
+    def limits(self) -> Limits | None:
         """What is left of this minute's requests, as far as the venue has told."""
         return self._client.limits
 

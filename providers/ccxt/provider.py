@@ -25,6 +25,7 @@ from providers.live.venue import (
     Funds,
     Gone,
     Holding,
+    Limits,
     Progress,
     Report,
     Ticket,
@@ -56,6 +57,11 @@ class CcxtVenue:
     @property
     def traits(self) -> Traits:
         return traits(self._client, self._exchange)
+
+    @property
+    def limits(self) -> Limits | None:
+        """ccxt keeps to the limits by itself, and does not tell."""
+        return None
 
     @property
     def instruments(self) -> Mapping[str, Instrument]:

@@ -18,7 +18,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from datetime import datetime
 from typing import TypeVar
 
-from providers.base import Clock, FrameType, IdSource, StreamQuery, Submission
+from providers.base import Clock, IdSource, StreamQuery, Submission
 from providers.breakers import CircuitBreakers
 from providers.engine import orders as engine
 from providers.engine.fills import IMMEDIATE, marketable
@@ -108,7 +108,7 @@ class LiveProvider(AccountViews):
             listed=lambda: market.followed,
         )
         self._warming: asyncio.Task[None] | None = None
-        self.watch.announce = lambda text: self.stream.announce(FrameType.CONNECTION, text)
+        self.watch.announce = self.stream.announce
 
     async def start(self) -> None:
         await self._store.open()

@@ -228,6 +228,14 @@ class Funds:
     leverage: Decimal = Decimal(1)
 
 
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What a venue has last said of its rate limit: requests left, and when they are full again."""
+
+    remaining: int
+    reset_at: datetime | None = None
+
+
 class Venue(Protocol):
     """One account at one venue, for orders. Only REST calls and one stream; it keeps no orders."""
 
@@ -236,6 +244,10 @@ class Venue(Protocol):
 
     @property
     def traits(self) -> Traits: ...
+
+    @property
+    def limits(self) -> Limits | None:
+        """None where the venue does not tell, or has not yet."""
 
     async def start(self) -> None:
         """Open connections and learn what can be traded.

@@ -12,8 +12,9 @@ from collections.abc import Callable, Coroutine, Iterable
 from datetime import datetime, timedelta
 from typing import Any, Final
 
+from providers.base import FrameType
 from providers.errors import ProviderError, ProviderUnavailable, RateLimited, TradingError
-from providers.exchange.frames import broker_connection
+from providers.exchange.frames import broker_connection, rate_limit
 from providers.exchange.store import Lease, LeaseLost, SharedStore
 from providers.live.account import LiveAccount
 from providers.live.courier import Courier
@@ -26,6 +27,8 @@ from providers.models import Quote
 log = logging.getLogger(__name__)
 
 LEASE: Final = "venue"
+FEW_REQUESTS: Final = 10
+"""So few requests left until the venue's limit are worth a warning."""
 TTL: Final = timedelta(seconds=10)
 
 FAILURES = (ProviderUnavailable, ProviderError, RateLimited)
@@ -49,7 +52,8 @@ class Watch:
         self._listening: asyncio.Task[None] | None = None
         self._errands: set[asyncio.Task[None]] = set()
         self._down_since: datetime | None = None
-        self.announce: Callable[[str], None] = no_announcement
+        self._limit_told: str | None = None
+        self.announce: Callable[[FrameType, str], None] = no_announcement
         self.connected = False
         self.ready = False
         self.last_heard: datetime | None = None
@@ -146,6 +150,18 @@ class Watch:
                 self._next_look = now + seconds(pace.compare)
         if self.ready:
             await self._courier.work()
+        self._mind_limits()
+
+    def _mind_limits(self) -> None:
+        """Tell once when the venue's rate limit is nearly used up, and once when it is."""
+        limits = self._account.venue.limits
+        event = None if limits is None else limit_event(limits.remaining)
+        if limits is not None and event not in (None, self._limit_told):
+            now = self._account.clock()
+            reset_at = limits.reset_at or now + timedelta(minutes=1)
+            frame = rate_limit(now, str(event), limits.remaining, reset_at)
+            self.announce(FrameType.RATE_LIMIT, frame)
+        self._limit_told = event
 
     def _overdue(self, slip: Slip) -> timedelta:
         """How long a slip may be under way before it is asked for."""
@@ -204,13 +220,13 @@ class Watch:
             self._next_look = now
             if self._down_since is not None:
                 gap = round((now - self._down_since).total_seconds() * 1000)
-                self.announce(
-                    broker_connection(now, "BROKER_RECONNECTED", name, gap_duration_ms=gap)
-                )
+                frame = broker_connection(now, "BROKER_RECONNECTED", name, gap_duration_ms=gap)
+                self.announce(FrameType.CONNECTION, frame)
             self._down_since = None
         elif self._down_since is None:
             self._down_since = now
-            self.announce(broker_connection(now, "BROKER_DISCONNECTED", name, error=told.error))
+            frame = broker_connection(now, "BROKER_DISCONNECTED", name, error=told.error)
+            self.announce(FrameType.CONNECTION, frame)
         self.connected = told.up
 
     async def _safely(self, work: Coroutine[Any, Any, object]) -> None:
@@ -228,7 +244,14 @@ def _why(ended: asyncio.Task[None]) -> BaseException | None:
     return None if ended.cancelled() else ended.exception()
 
 
-def no_announcement(_: str) -> None:
+def limit_event(remaining: int) -> str | None:
+    """What is to be told of so many requests left."""
+    if remaining > FEW_REQUESTS:
+        return None
+    return "RATE_LIMIT_WARNING" if remaining else "RATE_LIMIT_HIT"
+
+
+def no_announcement(_: FrameType, __: str) -> None:
     """Nobody listens yet."""
 
 

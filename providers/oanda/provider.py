@@ -29,6 +29,7 @@ from providers.live.venue import (
     Funds,
     Gone,
     Holding,
+    Limits,
     Progress,
     Refused,
     Report,
@@ -111,6 +112,11 @@ class OandaVenue:
             client_ids=r"[A-Za-z0-9_-]{1,64}",
             rate_limits=RATE_LIMITS,
         )
+
+    @property
+    def limits(self) -> Limits | None:
+        """OANDA does not tell."""
+        return None
 
     @property
     def instruments(self) -> Mapping[str, Instrument]:

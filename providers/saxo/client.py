@@ -11,6 +11,7 @@ from uuid import uuid4
 
 from providers.errors import ProviderError
 from providers.live.http import Http, Query
+from providers.live.venue import Limits
 from providers.saxo import errors
 from providers.saxo.listings import Listing
 from providers.saxo.settings import SaxoSettings
@@ -33,14 +34,6 @@ def utc_now() -> datetime:
 
 
 @dataclass(frozen=True, slots=True)
-class RateLimitState:
-    """What is left of the session's requests in this minute, of the group asked last."""
-
-    remaining: int
-    reset_at: datetime | None
-
-
-@dataclass(frozen=True, slots=True)
 class Keys:
     """The client that the user belongs to, and the account that is traded on."""
 
@@ -60,7 +53,7 @@ class Client:
 
     def __init__(self, name: str, settings: SaxoSettings) -> None:
         self.tokens = shared(settings)
-        self.limits: RateLimitState | None = None
+        self.limits: Limits | None = None
         self.http = Http(
             name, settings.endpoints.rest, auth=Bearer(self.tokens), observe=self._observe
         )
@@ -113,7 +106,7 @@ class Client:
         if remaining.isdecimal():
             seconds = headers.get("x-ratelimit-session-reset", "")
             at = utc_now() + timedelta(seconds=int(seconds)) if seconds.isdecimal() else None
-            self.limits = RateLimitState(int(remaining), at)
+            self.limits = Limits(int(remaining), at)
 
     # The account
 

@@ -15,6 +15,7 @@ from providers.live.venue import (
     Funds,
     Gone,
     Holding,
+    Limits,
     Refused,
     Report,
     Ticket,
@@ -80,6 +81,11 @@ class SaxoVenue:
     @property
     def traits(self) -> Traits:
         return TRAITS
+
+    @property
+    def limits(self) -> Limits | None:
+        """What is left of the session's requests in this minute, of the group asked last."""
+        return self._client.limits
 
     @property
     def instruments(self) -> Mapping[str, Instrument]:
