@@ -90,7 +90,9 @@ class Time:
 
 
 class FakeVenue:
-    """Keeps orders; nothing fills by itself. `faults` and `hooks` say what calls do next."""
+    """Keeps orders; nothing fills by itself. `faults` say what calls do next; `hooks` are called
+    in commands: `submit` when it is carried out, and not answered yet, `before submit` ahead of it.
+    """
 
     def __init__(self, chosen: Traits | None = None) -> None:
         self.name = "fake"
@@ -303,6 +305,7 @@ class _CarryingOut:
     async def __aenter__(self) -> None:
         if self.fault is not None and not self.fault.done:
             raise self.fault.error
+        await self.venue._hook(f"before {self.name}", self.ticket)
 
     async def __aexit__(self, kind: object, error: object, trace: object) -> None:
         if error is None:
