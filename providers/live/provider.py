@@ -327,8 +327,10 @@ class LiveProvider(AccountViews):
     ) -> Order:
         """The order once it has come that far, or as it is when the time to answer is over."""
         pace = self._live.pace
-        deadline = self._monotonic() + (pace.answer if at_most is None else at_most)
-        ask_at = self._monotonic() + pace.poll
+        patience = pace.answer if at_most is None else at_most
+        poll = min(pace.poll, patience / 2)
+        deadline = self._monotonic() + patience
+        ask_at = self._monotonic() + poll
         while True:
             order = await self._live.order(order_id)
             if order is None:
@@ -336,9 +338,9 @@ class LiveProvider(AccountViews):
             now = self._monotonic()
             if reached(order) or now >= deadline:
                 return order
-            await self._live.moved(min(pace.look, deadline - now))
+            await self._live.moved(max(0, min(pace.look, deadline - now, ask_at - now)))
             if self._monotonic() >= ask_at:
-                ask_at += pace.poll
+                ask_at += poll
                 await self.watch.ask_about(order_id)
 
     def _executes_at_once(self, order: Order) -> bool:
