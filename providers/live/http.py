@@ -37,6 +37,7 @@ FIRST_WAIT: Final = 0.2
 LONGEST_WAIT: Final = 5.0
 """Seconds: a read waits no longer for its next attempt, whatever Retry-After says."""
 
+FAILING: Final = (429, 500, 502, 503, 504)
 NEVER_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
 
 Query = Mapping[str, str]
@@ -213,4 +214,6 @@ def retry_after(headers: Mapping[str, str], default: int = 1) -> int:
         moment = parsedate_to_datetime(value)
     except ValueError:
         return default
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=UTC)
     return max(1, round((moment - datetime.now(UTC)).total_seconds()))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
+import time
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from contextlib import aclosing
 from typing import Final, TypeVar
@@ -43,23 +44,27 @@ async def reconnecting(
     *,
     wait: Callable[[int], float] = full_jitter,
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    now: Callable[[], float] = time.monotonic,
 ) -> AsyncIterator[T | Connection]:
     """What a session yields, and after its end or failure what the next one does, for ever.
 
     A session is one connection: it connects, yields `Connection(up=True)` once it is subscribed,
-    and then what it is told. When it ends, however it ends, `Connection(up=False)` follows.
+    and then what it is told. When it ends, however it ends, `Connection(up=False)` follows. The
+    wait grows until a session has told something, or has lasted.
     """
     attempt = 0
     while True:
         error = "the venue has closed the stream"
+        began = now()
         try:
             async with aclosing(session()) as told:
                 async for item in told:
-                    attempt = 0
+                    if not isinstance(item, Connection):
+                        attempt = 0
                     yield item
         except FAILURES as failure:
             error = f"{type(failure).__name__}: {failure}" if str(failure) else repr(failure)
-        attempt += 1
+        attempt = 1 if now() - began > LONGEST_WAIT else attempt + 1
         log.warning("the stream of %s is down (attempt %d): %s", name, attempt, error)
         yield Connection(up=False, error=error)
         await sleep(wait(attempt))

@@ -72,10 +72,11 @@ class Desk:
         await self.start()
 
     async def compare(self) -> None:
-        """Have both sides compared, and wait until that has been done."""
-        before = self.venue.count("funds")
-        self.provider.watch.look_soon()
-        await until(lambda: self.venue.count("funds") > before)
+        """Have both sides compared, and wait until that has been done: until the next begins."""
+        for _ in range(2):
+            before = self.venue.count("funds")
+            self.provider.watch.look_soon()
+            await until(lambda before=before: self.venue.count("funds") > before)  # type: ignore[misc]
 
     # Requests
 

@@ -20,6 +20,7 @@ from providers.live.venue import (
     Funds,
     Gone,
     Holding,
+    Limits,
     Progress,
     Report,
     Ticket,
@@ -108,6 +109,10 @@ class FakeVenue:
         self.unaware: set[str] = set()
         self._told: asyncio.Queue[Update] = asyncio.Queue()
         self._numbers = 0
+
+    @property
+    def limits(self) -> Limits | None:
+        return None
 
     @property
     def traits(self) -> Traits:
