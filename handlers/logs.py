@@ -30,8 +30,8 @@ def configure(level: Level, format: Format) -> None:
     # Connexion describes each route at INFO; that is noise to whoever runs the server.
     logging.getLogger("connexion").setLevel(logging.WARNING)
     # httpx would log whole URLs, and some venues take signatures and tokens in a query.
-    # At DEBUG, who repeats a request shows its URL, and who opens a stream its headers and frames.
-    for name in ("httpx", "httpx_retries", "websockets"):
+    # At DEBUG, websockets shows the headers and frames of a stream, credentials among them.
+    for name in ("httpx", "websockets"):
         logging.getLogger(name).setLevel(logging.WARNING)
     # Uvicorn has a line of its own for each handshake; the stream's access lines say more.
     logging.getLogger("uvicorn.websockets").setLevel(logging.WARNING)

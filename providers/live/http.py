@@ -22,7 +22,7 @@ from typing import Any, Final
 
 import httpx
 import simplejson
-from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, stop_after_attempt
+from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, stop_after_attempt
 
 from providers.errors import ProviderError, ProviderUnavailable, RateLimited
 from providers.live.venue import Unanswered
@@ -37,7 +37,6 @@ FIRST_WAIT: Final = 0.2
 LONGEST_WAIT: Final = 5.0
 """Seconds: a read waits no longer for its next attempt, whatever Retry-After says."""
 
-FAILING: Final = (429, 500, 502, 503, 504)
 NEVER_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
 
 Query = Mapping[str, str]
@@ -103,7 +102,7 @@ class Http:
         attempts = AsyncRetrying(
             stop=stop_after_attempt(READ_ATTEMPTS),
             wait=wait_for,
-            retry=retry_if_exception_type((ProviderUnavailable, RateLimited)),
+            retry=retry_if_exception(is_worth_a_try),
             reraise=True,
         )
         answer: Answer = await attempts(self._read, path, query, headers)
@@ -194,14 +193,19 @@ class Http:
             raise ProviderError(f"{self._name} answered what is not JSON") from error
 
 
+def is_worth_a_try(error: BaseException) -> bool:
+    """Whether to read again; not where the venue has asked for a long silence."""
+    if isinstance(error, RateLimited):
+        return error.retry_after <= LONGEST_WAIT
+    return isinstance(error, ProviderUnavailable)
+
+
 def wait_for(state: RetryCallState) -> float:
-    """Seconds before the next attempt at a read: what the venue asked for if it is short, else
-    anything up to a bound that doubles.
+    """Seconds before the next attempt at a read: what the venue asked for, at least anything up to
+    a bound that doubles.
     """
     error = state.outcome.exception() if state.outcome else None
     asked = error.retry_after if isinstance(error, RateLimited) else 0
-    if asked > LONGEST_WAIT:
-        return 0.0  # it will be refused again, and that is the answer
     return max(asked, random.uniform(0, FIRST_WAIT * 2.0**state.attempt_number))  # noqa: S311
 
 

@@ -13,6 +13,8 @@ start, after each gap of the stream, and once a minute.
 from __future__ import annotations
 
 import asyncio
+import itertools
+import logging
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from datetime import datetime
@@ -45,9 +47,10 @@ from providers.live.courier import Courier
 from providers.live.market import LiveMarket
 from providers.live.offer import capabilities_of, refuse_unsupported
 from providers.live.pace import USUAL, Pace, seconds
+from providers.live.reconnecting import full_jitter
 from providers.live.slips import Slip
 from providers.live.venue import Venue
-from providers.live.watch import Watch
+from providers.live.watch import Watch, cancelled
 from providers.models import (
     AssetClass,
     CancelAllResult,
@@ -66,6 +69,8 @@ from providers.models import (
     RejectReason,
 )
 from providers.streaming.stream import EventStream
+
+log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
@@ -108,19 +113,44 @@ class LiveProvider(AccountViews):
             listed=lambda: market.followed,
         )
         self._warming: asyncio.Task[None] | None = None
+        self._connecting: asyncio.Task[None] | None = None
         self.watch.announce = self.stream.announce
 
     async def start(self) -> None:
+        """A venue that cannot be reached is tried again; until then what needs it answers 503.
+
+        Raises ProviderError where it refuses our credentials.
+        """
         await self._store.open()
+        if AssetClass.STOCK in self._venue.traits.orders:
+            self._warming = asyncio.create_task(asyncio.to_thread(calendars.warm))
+        try:
+            await self._connect()
+        except (ProviderUnavailable, RateLimited) as error:
+            log.warning("%s cannot be reached, and is tried again: %s", self.name, error)
+            self._connecting = asyncio.create_task(self._connect_later(), name="venue-start")
+
+    async def _connect(self) -> None:
         await self._venue.start()
         await self._market.start()
         await self.watch.start()
-        if AssetClass.STOCK in self._venue.traits.orders:
-            self._warming = asyncio.create_task(asyncio.to_thread(calendars.warm))
+
+    async def _connect_later(self) -> None:
+        for attempt in itertools.count(1):
+            await asyncio.sleep(full_jitter(attempt))
+            try:
+                await self._connect()
+            except (ProviderUnavailable, ProviderError, RateLimited) as error:
+                log.warning("%s (attempt %d): %s", self.name, attempt, error)
+            else:
+                log.info("%s is reached now", self.name)
+                return
 
     async def stop(self) -> None:
         if self._warming is not None:
             await self._warming
+        if self._connecting is not None:
+            await cancelled([self._connecting])
         await self.stream.stop()
         await self.watch.stop()
         await self._market.stop()
@@ -301,7 +331,9 @@ class LiveProvider(AccountViews):
         if account != self._live.name:
             raise UnsupportedOperation("trading by an account that has no credentials at the venue")
         if not self.watch.ready:
-            raise ProviderUnavailable(f"{self.name} is being compared with our books")
+            raise ProviderUnavailable(
+                f"{self.name} is not there yet, or is being compared with our books"
+            )
 
     async def _prepare_for(self, account: str, order_id: str) -> None:
         order = await self.get_order(account, order_id)
