@@ -40,9 +40,9 @@ class Change:
         wanted = {name: value for name, value in vars(change).items() if value is not None}
         self.account.refusals.pop(order_id, None)
         (result, slip), slips = await self._begun(order_id, change, wanted)
+        await self.courier.carry([*([slip] if slip else []), *slips])
         if isinstance(result, TradingError):
             raise result
-        await self.courier.carry([*([slip] if slip else []), *slips])
         if slip is None:
             return await self._found(order_id)
         return await self._outcome(order_id, wanted)

@@ -52,6 +52,7 @@ from providers.live.slips import Slip
 from providers.live.venue import Venue
 from providers.live.watch import Watch, cancelled
 from providers.models import (
+    Account,
     AssetClass,
     CancelAllResult,
     CancelOrderResult,
@@ -180,9 +181,9 @@ class LiveProvider(AccountViews):
             return Submission(handle_of(decision.result))
 
         submission, slips = await self._live.transact(command)
-        submission = answer(submission)
-        if submission.replayed:
-            return submission
+        if isinstance(submission, TradingError) or submission.replayed:
+            await self._courier.carry(slips)  # what the plan of other orders has written
+            return answer(submission)
         order = await self._carried_out(submission.handle.id, slips)
         return Submission(handle_of(order))
 
@@ -195,21 +196,22 @@ class LiveProvider(AccountViews):
         self._may_trade(account)
         await self._prepare_for(account, order_id)
 
-        def command(books: Books) -> CancelOrderResult | TradingError:
+        def command(books: Books) -> tuple[CancelOrderResult | TradingError, bool]:
             order = books.session.find_order(order_id)
             if order is None:
-                return OrderNotFound(order_id)
+                return OrderNotFound(order_id), False
             decision = engine.cancel(books.state, order, books.world)
             books.emit(decision)
-            return decision.result
+            return decision.result, order.status is not OrderStatus.PENDING_CANCEL
 
-        result, slips = await self._live.transact(command)
+        (result, ours), slips = await self._live.transact(command)
+        failures = await self._courier.carry(slips)
         if not answer(result).success:
             return answer(result)
-        failures = await self._courier.carry(slips)
         order = await self._until(order_id, lambda found: found.status in ENDED)
         if order.status not in ENDED and order_id in failures:
-            await self._keep(order_id)
+            if ours:  # else it was to be cancelled already, for a reason that remains
+                await self._keep(order_id)
             raise unavailable(failures[order_id])
         return CancelOrderResult(success=order.status is OrderStatus.CANCELLED, order=order)
 
@@ -229,7 +231,13 @@ class LiveProvider(AccountViews):
 
         asked, slips = await self._live.transact(command)
         await self._courier.carry(slips)
-        ended = [await self._until(each, lambda found: found.status in ENDED) for each in asked]
+        deadline = self._monotonic() + self._live.pace.answer
+        ended = [
+            await self._until(
+                each, lambda found: found.status in ENDED, deadline - self._monotonic()
+            )
+            for each in asked
+        ]
         failed = [order.id for order in ended if order.status is not OrderStatus.CANCELLED]
         return CancelAllResult(
             cancelled_count=len(asked) - len(failed),
@@ -274,6 +282,8 @@ class LiveProvider(AccountViews):
             return decision.result
 
         order, slips = await self._live.transact(command)
+        if isinstance(order, TradingError):
+            await self._courier.carry(slips)
         return handle_of(await self._carried_out(answer(order).id, slips))
 
     async def close_all_positions(self, account: str, symbol: str | None) -> list[OrderHandle]:
@@ -290,6 +300,20 @@ class LiveProvider(AccountViews):
                 handle = OrderHandle(id=error.order_id, status=OrderStatus.REJECTED)
             handles.append(handle)
         return handles
+
+    # What is held, once it is known
+
+    async def list_positions(self, account: str, symbol: str | None) -> list[Position]:
+        self._must_be_compared()
+        return await super().list_positions(account, symbol)
+
+    async def get_position(self, account: str, position_id: str) -> Position:
+        self._must_be_compared()
+        return await super().get_position(account, position_id)
+
+    async def get_account(self, account: str) -> Account:
+        self._must_be_compared()
+        return await super().get_account(account)
 
     # System
 
@@ -330,10 +354,12 @@ class LiveProvider(AccountViews):
     def _may_trade(self, account: str) -> None:
         if account != self._live.name:
             raise UnsupportedOperation("trading by an account that has no credentials at the venue")
+        self._must_be_compared()
+
+    def _must_be_compared(self) -> None:
+        """Until the venue has been asked once, nobody knows what is held and how much money is."""
         if not self.watch.ready:
-            raise ProviderUnavailable(
-                f"{self.name} is not there yet, or is being compared with our books"
-            )
+            raise ProviderUnavailable(f"{self.name} has not been compared with our books yet")
 
     async def _prepare_for(self, account: str, order_id: str) -> None:
         order = await self.get_order(account, order_id)
