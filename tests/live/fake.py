@@ -105,7 +105,7 @@ class FakeVenue:
         self.held: dict[str, Holding] = {}
         self.money = Funds(currency="USD", money=Decimal(100000))
         self.lazy = False
-        self.mute = False
+        self.priceless: set[str] = set()
         self.unaware: set[str] = set()
         self._told: asyncio.Queue[Update] = asyncio.Queue()
         self._numbers = 0
@@ -153,8 +153,8 @@ class FakeVenue:
     def fill(
         self,
         one: Standing,
-        quantity: str | Decimal,
-        at: str | Decimal,
+        quantity: int | str | Decimal,
+        at: int | str | Decimal,
         *,
         tell: bool = True,
         **more: Any,
@@ -193,6 +193,7 @@ class FakeVenue:
 
     def report(self, one: Standing) -> Report:
         ticket, worth = one.ticket, sum((e.price * e.quantity for e in one.executions), ZERO)
+        told = one.venue_id not in self.priceless
         return Report(
             client_id=ticket.client_id,
             venue_id=one.venue_id,
@@ -206,7 +207,7 @@ class FakeVenue:
             time_in_force=ticket.time_in_force,
             limit_price=ticket.limit_price,
             stop_price=ticket.stop_price,
-            average_price=worth / one.filled if one.filled else None,
+            average_price=worth / one.filled if one.filled and told else None,
             replaced_by=one.replaced_by,
         )
 
@@ -255,7 +256,9 @@ class FakeVenue:
     async def executions(self, ticket: Ticket) -> Sequence[Execution] | None:
         await self._call("executions", ticket.client_id)
         one = self._standing(ticket)
-        return None if self.mute or one is None else list(one.executions)
+        if one is None or one.venue_id in self.priceless:
+            return None
+        return list(one.executions)
 
     async def holdings(self) -> Sequence[Holding]:
         await self._call("holdings", "")
