@@ -33,7 +33,7 @@ class ExchangeSettings(BaseSettings):
     )
     currency: str = Field(
         "USD",
-        pattern="^[A-Z]{3}$",
+        pattern="^[A-Z]{3,5}$",
         description="Currency of the accounts; only instruments paid in it can be traded.",
     )
     maker_fee: Decimal = Field(
