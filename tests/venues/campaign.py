@@ -272,7 +272,10 @@ async def agreement(provider: LiveProvider, trader: Trader, emulated: Emulated, 
     deadline = asyncio.get_running_loop().time() + CALM_SECONDS
     provider.watch.look_soon()
     while True:
-        wrong = await differences(provider, trader, emulated)
+        try:
+            wrong = await differences(provider, trader, emulated)
+        except TradingError as error:  # it has started anew a moment ago
+            wrong = [str(error)]
         if not wrong:
             return
         if asyncio.get_running_loop().time() > deadline:
