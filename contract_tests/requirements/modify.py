@@ -50,8 +50,13 @@ FIELDS = ("quantity", "limit_price", "stop_price", "stop_loss", "take_profit", "
 def null_leaves_a_field_alone(api: Api) -> None:
     """With quantity or price given, every other field null, only that one changes."""
     order = api.rest()
-    for field in ("quantity", "limit_price"):
-        value = plain(dec(order[field]) * 2)
+    tick = api.quote(order["symbol"]).tick
+    wanted = {
+        "quantity": dec(order["quantity"]) * 2,
+        "limit_price": dec(order["limit_price"]) + tick,
+    }
+    for field, number in wanted.items():
+        value = plain(number)
         changed = patch(api, order, dict.fromkeys(FIELDS) | {field: value})
         equal(dec(changed[field]), dec(value), f"{field} after the change")
         same(changed, order, "the fields that were null", but=(field, *CHANGING))

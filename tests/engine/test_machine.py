@@ -60,7 +60,7 @@ from tests.engine.generated import (
 )
 from tests.engine.watched import WatchedAccount
 
-RUNS = int(os.environ.get("ENGINE_RUNS", "300"))
+RUNS = int(os.environ.get("ENGINE_RUNS", "450"))
 
 EVERYTHING = {
     *("ORDER_CREATED", "ORDER_MODIFIED", "ORDER_PARTIALLY_FILLED", "ORDER_FILLED"),

@@ -41,7 +41,8 @@ def test_the_paper_exchange_with_a_fault() -> None:
 def test_an_unknown_provider() -> None:
     """A name that is not known is refused, with those that are."""
     with pytest.raises(
-        ValueError, match=r"unknown provider 'nope'; known are \['backtest', 'paper'\]"
+        ValueError,
+        match=r"unknown provider 'nope'; known are \['alpaca', 'backtest', .*'paper', 'saxo'\]",
     ):
         registry.create("nope", database_url="", options={})
 

@@ -26,6 +26,7 @@ def test_defaults() -> None:
     expected = {
         "initial_balance": Decimal(1_000_000),
         "currency": "USD",
+        "market_data": "synthetic",
         "maker_fee": Decimal("0.0002"),
         "taker_fee": Decimal("0.0005"),
         "unit_fee": Decimal(0),
