@@ -45,8 +45,8 @@ VALUES = ("providers.models", "providers.values", "providers.errors")
 PORTS = ("providers.base", "providers.breakers", *VALUES)
 EXCHANGE = ("providers.exchange", "providers.engine", *PORTS)
 VENUE_PORTS = (
-    *(f"providers.live.{module}" for module in ("http", "reconnecting", "settings", "symbols")),
-    "providers.live.venue",
+    *(f"providers.live.{module}" for module in ("http", "reading", "reconnecting", "settings")),
+    *("providers.live.symbols", "providers.live.venue"),
     *PORTS,
 )
 """What a venue may know: the ports that it implements, and how we talk to it; no other venue."""

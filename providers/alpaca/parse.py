@@ -10,14 +10,14 @@ of 41. A ticket of ours counts its own, so that what had filled before is taken 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from datetime import UTC, datetime
+from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
+from functools import partial
 from typing import Any, Final, NamedTuple
 
 from providers.base import Instrument
-from providers.errors import ProviderError, UnsupportedOperation
+from providers.errors import UnsupportedOperation
+from providers.live.reading import Specified, moment, plain
 from providers.live.venue import ZERO, Execution, Funds, Holding, Progress, Report, Ticket
 from providers.models import AssetClass, OrderType, RejectReason, Side, TimeInForce, TrailingType
 
@@ -133,30 +133,7 @@ class Before(NamedTuple):
 NOTHING: Final = Before(ZERO, ZERO)
 
 
-@contextmanager
-def as_specified(what: str) -> Iterator[None]:
-    """Raises ProviderError where what is read here is not what Alpaca's specification has.
-
-    The text of a KeyError or ValueError names a member or an enum's value, never a credential.
-    """
-    try:
-        yield
-    except (KeyError, TypeError, ValueError, ArithmeticError, AttributeError) as error:
-        raise ProviderError(f"Alpaca told a {what} that is none: {error!r}") from error
-
-
-def moment(text: str) -> datetime:
-    """A time of Alpaca's; what is finer than a microsecond is cut off."""
-    return datetime.fromisoformat(text).astimezone(UTC)
-
-
-def timestamp(at: datetime) -> str:
-    return at.astimezone(UTC).isoformat().replace("+00:00", "Z")
-
-
-def plain(value: Decimal) -> str:
-    """A decimal without an exponent."""
-    return format(value, "f")
+as_specified = partial(Specified, "Alpaca")
 
 
 def optional(value: str | None) -> Decimal | None:

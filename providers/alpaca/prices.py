@@ -11,9 +11,10 @@ from decimal import Decimal
 from typing import Any, Final
 
 from providers.alpaca.errors import stream_error
-from providers.alpaca.parse import Json, as_specified, moment, timestamp
+from providers.alpaca.parse import Json, as_specified
 from providers.base import BarQuery
 from providers.errors import TradingError
+from providers.live.reading import moment, timestamp
 from providers.models import Bar, Quote, Timeframe
 
 PROVIDER: Final = "alpaca"

@@ -12,22 +12,8 @@ from itertools import groupby
 from typing import Final
 
 from providers.errors import InvalidValue, ProviderError
+from providers.live.reading import SPANS
 from providers.models import Bar, Timeframe
-
-SPANS: Final = {
-    Timeframe.M1: timedelta(minutes=1),
-    Timeframe.M2: timedelta(minutes=2),
-    Timeframe.M5: timedelta(minutes=5),
-    Timeframe.M10: timedelta(minutes=10),
-    Timeframe.M15: timedelta(minutes=15),
-    Timeframe.M30: timedelta(minutes=30),
-    Timeframe.H1: timedelta(hours=1),
-    Timeframe.H2: timedelta(hours=2),
-    Timeframe.H4: timedelta(hours=4),
-    Timeframe.H12: timedelta(hours=12),
-    Timeframe.D1: timedelta(days=1),
-    Timeframe.W1: timedelta(weeks=1),
-}
 
 NATIVE: Final = {
     **{each.value: span for each, span in SPANS.items() if each is not Timeframe.W1},

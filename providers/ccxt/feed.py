@@ -14,6 +14,7 @@ from providers.ccxt import candles, parse
 from providers.ccxt.client import Client
 from providers.ccxt.settings import CcxtSettings
 from providers.errors import ProviderUnavailable, SymbolNotFound
+from providers.live.reading import SPANS
 from providers.live.reconnecting import reconnecting
 from providers.live.symbols import canonical
 from providers.live.venue import Connection, Wanted
@@ -90,7 +91,7 @@ class CcxtFeed:
     async def bars(self, query: BarQuery, at: datetime) -> list[Bar]:
         listed = self._listed(query.symbol)
         source = candles.source(query.timeframe, self._client.library.timeframes or ())
-        span, step = candles.SPANS[query.timeframe], candles.NATIVE[source]
+        span, step = SPANS[query.timeframe], candles.NATIVE[source]
         last = candles.floor(at - span, span)
         if query.end is not None:
             last = min(last, candles.floor(query.end, span))

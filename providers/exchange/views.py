@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from dataclasses import replace
 from typing import TypeVar
 
@@ -15,7 +16,7 @@ from providers.models import Account, Bar, Order, Position, Quote, Trade
 Q = TypeVar("Q", OrderQuery, TradeQuery, BarQuery)
 
 
-class AccountViews:
+class AccountViews(ABC):
     """Orders, positions, trades and money as committed, marked at the present quotes.
 
     A provider adds the commands, and `_world`.
@@ -25,8 +26,9 @@ class AccountViews:
     _market: MarketData
     _clock: Clock
 
+    @abstractmethod
     def _world(self) -> World:
-        raise NotImplementedError
+        """The surroundings of a look at the account."""
 
     async def list_orders(self, account: str, query: OrderQuery) -> Page[Order]:
         terminal = None if query.status else False

@@ -13,9 +13,10 @@ from typing import Final, TypeVar
 
 from providers.base import BarQuery, Instrument
 from providers.errors import SymbolNotFound
+from providers.live.reading import SPANS, moment, timestamp
 from providers.live.reconnecting import reconnecting
 from providers.live.venue import Connection, Wanted
-from providers.models import Bar, Quote, Timeframe
+from providers.models import Bar, Quote
 from providers.oanda import parse
 from providers.oanda.client import Client
 from providers.oanda.parse import Json, as_specified
@@ -29,21 +30,6 @@ AHEAD: Final = timedelta(minutes=1)
 """OANDA refuses a `to` that is later than its clock, which may be behind ours by this."""
 BETWEEN_STREAMS: Final = 0.5
 """Seconds: OANDA asks for at most two new connections a second."""
-
-SPANS: Final = {
-    Timeframe.M1: timedelta(minutes=1),
-    Timeframe.M2: timedelta(minutes=2),
-    Timeframe.M5: timedelta(minutes=5),
-    Timeframe.M10: timedelta(minutes=10),
-    Timeframe.M15: timedelta(minutes=15),
-    Timeframe.M30: timedelta(minutes=30),
-    Timeframe.H1: timedelta(hours=1),
-    Timeframe.H2: timedelta(hours=2),
-    Timeframe.H4: timedelta(hours=4),
-    Timeframe.H12: timedelta(hours=12),
-    Timeframe.D1: timedelta(days=1),
-    Timeframe.W1: timedelta(weeks=1),
-}
 
 ALIGNMENT: Final = {
     "price": "M",
@@ -118,12 +104,12 @@ class OandaFeed:
             "count": str(count),
         }
         if until is not None:
-            asked["to"] = parse.timestamp(until)
+            asked["to"] = timestamp(until)
         path = f"/instruments/{parse.name_of(query.symbol)}/candles"
         body = await self._client.get_public(path, asked)
         with as_specified("list of candles"):
             candles: list[Json] = list(body["candles"])
-            first = parse.moment(candles[0]["time"]) if candles else None
+            first = moment(candles[0]["time"]) if candles else None
         return parse.bars(candles, query.symbol, query.timeframe, self.name), first
 
     # The stream

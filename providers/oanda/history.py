@@ -24,6 +24,7 @@ from enum import Enum, auto
 from typing import Any, Final
 
 from providers.errors import ProviderError
+from providers.live.reading import moment
 from providers.live.venue import ZERO, Execution, Progress, Report
 from providers.models import OrderType, RejectReason, TimeInForce
 from providers.oanda import errors
@@ -33,7 +34,6 @@ from providers.oanda.parse import (
     WAITS,
     Json,
     as_specified,
-    moment,
     side_of,
     symbol_of,
 )

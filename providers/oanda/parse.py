@@ -11,15 +11,15 @@ would have to be converted.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
-from datetime import UTC, datetime
+from collections.abc import Iterable, Mapping
 from decimal import Decimal
+from functools import partial
 from typing import Any, Final
 from urllib.parse import parse_qsl, urlsplit
 
 from providers.base import Instrument
 from providers.errors import ProviderError, UnsupportedOperation
+from providers.live.reading import Specified, moment, plain
 from providers.live.venue import Funds, Holding, Ticket
 from providers.models import AssetClass, Bar, OrderType, Quote, Side, Timeframe, TimeInForce
 
@@ -94,30 +94,7 @@ TO_TIME_IN_FORCE: Final = {
 }
 
 
-@contextmanager
-def as_specified(what: str) -> Iterator[None]:
-    """Raises ProviderError where what is read here is not what the specification of v20 has.
-
-    The text of a KeyError or ValueError names a member or an enum's value, never a credential.
-    """
-    try:
-        yield
-    except (KeyError, TypeError, ValueError, ArithmeticError, AttributeError) as error:
-        raise ProviderError(f"OANDA told a {what} that is none: {error!r}") from error
-
-
-def moment(text: str) -> datetime:
-    """An RFC 3339 time of OANDA's, UTC; what is finer than a microsecond is cut off."""
-    return datetime.fromisoformat(text).astimezone(UTC)
-
-
-def timestamp(at: datetime) -> str:
-    return at.astimezone(UTC).isoformat().replace("+00:00", "Z")
-
-
-def plain(value: Decimal) -> str:
-    """A decimal without an exponent."""
-    return format(value, "f")
+as_specified = partial(Specified, "OANDA")
 
 
 def symbol_of(name: str) -> str:

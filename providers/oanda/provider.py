@@ -21,6 +21,7 @@ from typing import Final
 from providers.base import Instrument
 from providers.errors import ProviderError, ProviderUnavailable, RateLimited
 from providers.live.http import Answer
+from providers.live.reading import timestamp
 from providers.live.reconnecting import reconnecting
 from providers.live.venue import (
     Amends,
@@ -223,7 +224,7 @@ class OandaVenue:
         if ticket.client_id in self._sent_after:
             return self._sent_after[ticket.client_id]
         since = datetime.now(UTC) - self._look_back
-        pages = await self._client.get("/transactions", {"from": parse.timestamp(since)})
+        pages = await self._client.get("/transactions", {"from": timestamp(since)})
         with as_specified("list of pages"):
             return first_of(pages) - 1
 

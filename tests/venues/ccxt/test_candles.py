@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from providers.ccxt.candles import NATIVE, SPANS, aggregated, aligned, floor, source
+from providers.ccxt.candles import NATIVE, aggregated, aligned, floor, source
 from providers.errors import InvalidValue, ProviderError
+from providers.live.reading import SPANS
 from providers.models import Bar, Timeframe
 
 START = datetime(2026, 1, 5, tzinfo=UTC)

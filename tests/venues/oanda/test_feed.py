@@ -11,9 +11,10 @@ import pytest
 
 from providers.base import BarQuery
 from providers.errors import ProviderUnavailable, SymbolNotFound
+from providers.live.reading import SPANS
 from providers.live.venue import Connection, Wanted
 from providers.models import Bar, Quote, Timeframe
-from providers.oanda.feed import SPANS, OandaFeed
+from providers.oanda.feed import OandaFeed
 from tests.venues.faults import Odds
 from tests.venues.oanda.emulator import OandaEmulated
 from tests.venues.oanda.toolkit import first

@@ -102,7 +102,7 @@ async def test_what_happened_while_it_was_down_is_followed(
     await venue.submit(sent)
     rig.emulated.faults.calm()
     await heard.until(lambda h: any(r.progress is Progress.FILLED for r in h.of(sent)))
-    assert True is heard.connections[-1]
+    assert heard.connections[-1]
 
 
 async def test_repeats_and_disorder_end_well(rig: Rig, venue: SaxoVenue, heard: Heard) -> None:
