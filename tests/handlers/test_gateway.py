@@ -91,9 +91,10 @@ async def test_no_access_lines_above_info(
 def test_lines_of_other_loggers(capsys: pytest.CaptureFixture[str], format: logs.Format) -> None:
     """Libraries' lines have the same form, and the id of the request they belong to."""
     logs.configure("info", format)
-    logs.REQUEST_ID.set(b"r-2")
+    token = logs.REQUEST_ID.set(b"r-2")
     logging.getLogger("library").info("%d things", 3)
     logging.getLogger("library").debug("unheard")
+    logs.REQUEST_ID.reset(token)
     [line] = capsys.readouterr().err.splitlines()
     if format == "json":
         parsed = json.loads(line)

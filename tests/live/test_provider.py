@@ -444,9 +444,9 @@ async def test_a_defect_in_a_report(tmp_path: Path) -> None:
         order = await desk.submit()
         listening = desk.provider.watch._listening
         assert listening is not None
+        desk.venue.fill(desk.venue.only(), 2, 90, tell=False)
         listening.cancel()
         await until(listening.done)
-        desk.venue.fill(desk.venue.only(), 2, 90, tell=False)
         await desk.reaches(order.id, "FILLED")
         second = await desk.submit()
         desk.venue.fill(desk.venue.only(), 2, 90)
